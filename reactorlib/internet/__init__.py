@@ -1,0 +1,1 @@
+"""The parts that touch the outside: reactor, transports, Deferreds, endpoints."""

@@ -1,0 +1,78 @@
+"""
+Which reactor `reactor` means.
+
+There is one reactor for each loop. Where a loop runs, `reactor` means its
+reactor, made when first asked for. Elsewhere it means the process's own: the
+one that `run()` has started in another thread or, before that, one that waits
+for a loop. What it is asked to do meanwhile happens when its loop begins, which
+is either the one that `run()` makes or the first that runs in the thread where
+it was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from reactorlib.python._asyncio import running_loop
+
+if TYPE_CHECKING:
+    from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+
+__all__ = ["current_reactor", "reactor_of", "retire"]
+
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioSelectorReactor] = WeakKeyDictionary()
+_lock = threading.Lock()
+_default: AsyncioSelectorReactor | None = None
+
+
+def current_reactor() -> AsyncioSelectorReactor:
+    """The reactor that `reactor` stands for here and now."""
+    loop = running_loop()
+    if loop is not None:
+        return reactor_of(loop)
+    global _default
+    with _lock:
+        if _default is None:
+            from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+
+            _default = AsyncioSelectorReactor()
+        return _default
+
+
+def reactor_of(loop: asyncio.AbstractEventLoop) -> AsyncioSelectorReactor:
+    """The reactor of a loop that runs in this thread."""
+    reactor = _by_loop.get(loop)
+    if reactor is None:
+        from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+
+        reactor = _take_waiting() or AsyncioSelectorReactor()
+        _by_loop[loop] = reactor
+        reactor._attach(loop)
+    return reactor
+
+
+def bind(loop: asyncio.AbstractEventLoop, reactor: AsyncioSelectorReactor) -> None:
+    """Let `reactor` be the one of `loop`."""
+    _by_loop[loop] = reactor
+
+
+def _take_waiting() -> AsyncioSelectorReactor | None:
+    """The process's reactor, if things asked of it in this thread wait for a loop."""
+    global _default
+    with _lock:
+        waiting = _default
+        if waiting is None or not waiting._waits_in(threading.get_ident()):
+            return None
+        _default = None
+        return waiting
+
+
+def retire(reactor: AsyncioSelectorReactor) -> None:
+    """`reactor` has run: the next `run()` starts with a new one."""
+    global _default
+    with _lock:
+        if _default is reactor:
+            _default = None

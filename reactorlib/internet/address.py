@@ -1,0 +1,121 @@
+"""Where a connection or a port is: the values that `getHost()` and `getPeer()` return."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from zope.interface import implementer
+
+from reactorlib.internet.interfaces import IAddress
+
+__all__ = ["HostnameAddress", "IPv4Address", "IPv6Address", "UNIXAddress"]
+
+_IP_TYPES = ("TCP", "UDP")
+
+
+def _check_ip_type(kind: object) -> None:
+    if kind not in _IP_TYPES:
+        raise ValueError(f"an IP address has the type 'TCP' or 'UDP', not {kind!r}")
+
+
+@implementer(IAddress)
+@dataclass(frozen=True)
+class IPv4Address:
+    """An IPv4 endpoint. `host` is in dotted-quad form."""
+
+    type: Literal["TCP", "UDP"]
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        _check_ip_type(self.type)
+
+
+@implementer(IAddress)
+@dataclass(frozen=True)
+class IPv6Address:
+    """An IPv6 endpoint. `host` is in colon-separated form, without the scope."""
+
+    type: Literal["TCP", "UDP"]
+    host: str
+    port: int
+    flowInfo: int = 0
+    scopeID: str | int = 0
+
+    def __post_init__(self) -> None:
+        _check_ip_type(self.type)
+
+
+@implementer(IAddress)
+@dataclass(frozen=True)
+class HostnameAddress:
+    """A host by name, not resolved yet. `hostname` is in ASCII bytes."""
+
+    hostname: bytes
+    port: int
+
+
+@implementer(IAddress)
+class UNIXAddress:
+    """
+    A UNIX socket.
+
+    `name` is its path in bytes, None for an unnamed one; an abstract name
+    starts with a NUL byte. Two addresses are equal when they name the same
+    file, by whatever path.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: bytes | str | None) -> None:
+        self.name = None if name is None else os.fsencode(name)
+
+    def _file(self) -> tuple[int, int] | None:
+        """What identifies the file behind the name, if there is one."""
+        if not self.name or b"\0" in self.name:
+            return None
+        try:
+            found = os.stat(self.name)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, UNIXAddress):
+            return NotImplemented
+        if self.name == other.name:
+            return True
+        mine = self._file()
+        return mine is not None and mine == other._file()
+
+    def __hash__(self) -> int:
+        return hash(self._file() or self.name)
+
+    def __repr__(self) -> str:
+        shown = None if self.name is None else os.fsdecode(self.name)
+        return f"UNIXAddress({shown!r})"
+
+
+if TYPE_CHECKING:
+    #: Any of the addresses here.
+    AnyAddress = IPv4Address | IPv6Address | HostnameAddress | UNIXAddress
+
+
+def from_sockname(name: Any, family: int) -> IPv4Address | IPv6Address | UNIXAddress:
+    """
+    The address in a socket's own notation.
+
+    Args:
+        name: what `getsockname`, `getpeername` or `accept` gave.
+        family: the socket's `AF_*` number.
+    """
+    import socket
+
+    if family == socket.AF_INET:
+        return IPv4Address("TCP", name[0], name[1])
+    if family == socket.AF_INET6:
+        host, port, flow, scope = (*name, 0, 0)[:4]
+        return IPv6Address("TCP", host.partition("%")[0], port, flow, scope)
+    return UNIXAddress(name or None)

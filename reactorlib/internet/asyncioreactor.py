@@ -1,0 +1,373 @@
+"""
+The reactor: Twisted's names over one asyncio loop.
+
+It either owns its loop or is attached to it. `run()` makes a loop, runs it, and
+ends it as `asyncio.run` ends one. In a loop that runs already the reactor is
+attached when it is first used: everything works at once, and nothing of ours
+installs a signal handler in that loop, stops it or closes it.
+
+States: waiting for a loop (what is asked of it is kept in `_waiting`) ->
+running -> stopping (owned loops only: the shutdown triggers run) -> over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from reactorlib.internet import _current, error
+from reactorlib.internet._connection import end_connections
+from reactorlib.internet.base import DelayedCall, Triggers, check_delay
+from reactorlib.internet.defer import Deferred
+from reactorlib.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
+from reactorlib.internet.tcp import Connector, Port
+from reactorlib.python._asyncio import running_loop
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["AsyncioSelectorReactor"]
+
+_log = logging.getLogger("reactorlib.internet.reactor")
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+
+
+@implementer(IReactorCore, IReactorTime, IReactorTCP)
+class AsyncioSelectorReactor:
+    """
+    A reactor.
+
+    Programs seldom make one: `from reactorlib.internet import reactor` stands
+    for the right one everywhere.
+
+    Args:
+        eventLoop: a loop for `run()` to run; by default `run()` makes one.
+
+    Attributes:
+        running: whether its loop runs.
+    """
+
+    def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
+        _raise_allocation_threshold()
+        self.running = False
+        self._given_loop = eventLoop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._owned = False
+        self._stopping = False
+        self._waiting: list[Callable[[asyncio.AbstractEventLoop], object]] = []
+        self._waiting_thread: int | None = None
+        self._calls: set[DelayedCall] = set()
+        self._ports: set[Port] = set()
+        #: Those that are connecting.
+        self._connectors: set[Connector] = set()
+        self._triggers: dict[str, Triggers] = {}
+
+    # -- the loop -------------------------------------------------------------
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` runs, and is this reactor's: do what has waited for it."""
+        self._loop = loop
+        self.running = True
+        for call in list(self._calls):
+            call.start(loop)
+        waiting, self._waiting = self._waiting, []
+        for action in waiting:
+            action(loop)
+        self.fireSystemEvent("startup")
+
+    def _when_looping(self, action: Callable[[asyncio.AbstractEventLoop], object]) -> None:
+        """Call `action` with the loop: now, or when there is one."""
+        if self._loop is not None:
+            action(self._loop)
+        else:
+            self._waiting.append(action)
+            self._waits()
+
+    def _waits(self) -> None:
+        self._waiting_thread = threading.get_ident()
+
+    def _waits_in(self, thread: int) -> bool:
+        """Whether something waits for a loop in that thread."""
+        return not self.running and self._waiting_thread == thread
+
+    # -- running --------------------------------------------------------------
+
+    def run(
+        self,
+        installSignalHandlers: bool = True,
+        *,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        debug: bool | None = None,
+    ) -> None:
+        """
+        Make a loop, and run it until `stop()`.
+
+        It can be called again afterwards, and in any thread. The end is that of
+        `asyncio.run`: after the shutdown triggers, ports and connections are
+        closed, tasks cancelled and awaited, asynchronous generators and the
+        executor shut down, and the loop closed.
+
+        Args:
+            installSignalHandlers: whether SIGINT and SIGTERM are to call
+                `stop()`, and a second one to end at once. Only the main thread
+                can have them; the previous handlers are put back.
+            loop_factory: what makes the loop, as `uvloop.new_event_loop`.
+            debug: asyncio's debug mode; None leaves it to the environment.
+
+        Raises:
+            ReactorAlreadyRunning: the reactor runs, or a loop runs here, in
+                which everything works without `run()`.
+        """
+        if running_loop() is not None:
+            raise error.ReactorAlreadyRunning(
+                "an asyncio loop runs here already, and the reactor works in it as it is: "
+                "leave run() out, and let whoever started the loop end it"
+            )
+        if self.running:
+            raise error.ReactorAlreadyRunning(
+                "the reactor runs already, in another thread; use reactor.callFromThread() to "
+                "have something done there"
+            )
+        if loop_factory is None and self._given_loop is not None:
+            given = self._given_loop
+            loop_factory = lambda: given  # noqa: E731
+        self._owned = True
+        try:
+            with asyncio.Runner(loop_factory=loop_factory, debug=debug) as runner:
+                loop = runner.get_loop()
+                _current.bind(loop, self)
+                with self._signals(loop, installSignalHandlers):
+                    loop.call_soon(self._attach, loop)
+                    loop.run_forever()
+                    loop.run_until_complete(self._close_all())
+        finally:
+            self.running = self._owned = self._stopping = False
+            self._loop = self._waiting_thread = None
+            for call in list(self._calls):
+                call.cancel()
+            _current.retire(self)
+
+    @contextmanager
+    def _signals(self, loop: asyncio.AbstractEventLoop, wanted: bool) -> Iterator[None]:
+        """Signals stop the reactor while this lasts; then all is as it was."""
+        previous: dict[int, Any] = {}
+        if wanted and threading.current_thread() is threading.main_thread():
+            for name in _SIGNALS:
+                number = getattr(signal, name, None)
+                if number is None:
+                    continue
+                handler = signal.getsignal(number)
+                if name == "SIGINT" and handler is not signal.default_int_handler:
+                    continue  # the program has a handler of its own
+                try:
+                    loop.add_signal_handler(number, self._signalled, number)
+                except NotImplementedError:
+                    continue
+                previous[number] = handler
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                loop.remove_signal_handler(number)
+                if handler is not None:
+                    signal.signal(number, handler)
+
+    def _signalled(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if self._stopping:
+            _log.warning("Received %s again: ending now", name)
+            self.crash()
+        else:
+            _log.info("Received %s: shutting down", name)
+            self.stop()
+
+    def stop(self) -> None:
+        """
+        End `run()`, once the shutdown triggers are done.
+
+        Raises:
+            ReactorNotRunning: it does not run, or is stopping already; or it is
+                attached to a loop that somebody else runs and has to end.
+        """
+        if not self.running or self._stopping:
+            raise error.ReactorNotRunning(
+                "the reactor is stopping already"
+                if self._stopping
+                else "the reactor is not running"
+            )
+        if not self._owned:
+            raise error.ReactorNotRunning(
+                "this loop was not started by reactor.run(), and is not the reactor's to stop; "
+                "end what was given to asyncio.run(), or whatever else runs the loop"
+            )
+        assert self._loop is not None
+        self._stopping = True
+        self._loop.call_soon(self._shut_down)
+
+    def _shut_down(self) -> None:
+        self.fireSystemEvent("shutdown").addBoth(lambda _: self.crash())
+
+    def crash(self) -> None:
+        """
+        End `run()` now, without the shutdown triggers.
+
+        Raises:
+            ReactorNotRunning: as for `stop()`.
+        """
+        if self._loop is None or not self._owned:
+            raise error.ReactorNotRunning("the reactor is not running a loop of its own")
+        self._loop.stop()
+
+    async def _close_all(self) -> None:
+        """Close every port and connection, and see them gone; forget delayed calls."""
+        assert self._loop is not None
+        for port in list(self._ports):
+            await port.stopListening()
+        await end_connections(self._loop)
+        for connector in list(self._connectors):
+            connector.stopConnecting()
+        for call in list(self._calls):
+            call.cancel()
+
+    async def __aenter__(self) -> AsyncioSelectorReactor:
+        """
+        Use the reactor in a loop that runs, and leave nothing behind.
+
+        `async with reactor:` ends as `run()` would: with the shutdown triggers,
+        every port and connection of the reactor closed, and its delayed calls
+        cancelled. The loop runs on.
+        """
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.fireSystemEvent("shutdown")
+        await self._close_all()
+
+    # -- triggers -------------------------------------------------------------
+
+    def addSystemEventTrigger(
+        self,
+        phase: str,
+        eventType: str,
+        callable: Callable[..., Any],
+        *args: object,
+        **kwargs: object,
+    ) -> Any:
+        """Have `callable` called around an event; see `IReactorCore`."""
+        self._must_be_callable(callable)
+        if not self.running:
+            self._waits()
+        return eventType, self._event(eventType).add(phase, callable, args, kwargs)
+
+    def removeSystemEventTrigger(self, triggerID: Any) -> None:
+        """Take a trigger back; ValueError if it has run or was taken back before."""
+        eventType, handle = triggerID
+        self._event(eventType).remove(handle)
+
+    def fireSystemEvent(self, eventType: str) -> Deferred[None]:
+        """Run the triggers of an event; the Deferred fires when all are done."""
+        return self._event(eventType).fire()
+
+    def _event(self, eventType: str) -> Triggers:
+        return self._triggers.setdefault(eventType, Triggers())
+
+    def callWhenRunning(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+        """
+        Call at once where the loop runs; otherwise as soon as it does.
+
+        Returns:
+            None, or what `removeSystemEventTrigger` takes.
+        """
+        self._must_be_callable(callable)
+        if self.running:
+            callable(*args, **kwargs)
+            return None
+        return self.addSystemEventTrigger("after", "startup", callable, *args, **kwargs)
+
+    # -- time -----------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """The time now, in seconds, on the loop's clock."""
+        return time.monotonic() if self._loop is None else self._loop.time()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> DelayedCall:
+        """
+        Call `callable` once, `delay` seconds from now, in today's context.
+
+        Raises:
+            ValueError: `delay` is negative, infinite or not a number.
+            TypeError: `callable` is not callable.
+        """
+        self._must_be_callable(callable)
+        if self._loop is None:
+            self._waits()
+        return DelayedCall(self._loop, self._calls, check_delay(delay), callable, args, kwargs)
+
+    def getDelayedCalls(self) -> list[DelayedCall]:
+        """The delayed calls that are still to come, in no order."""
+        return list(self._calls)
+
+    @staticmethod
+    def _must_be_callable(function: object) -> None:
+        if not callable(function):
+            raise TypeError(f"{function!r} is not callable; pass the function, not its result")
+
+    # -- TCP ------------------------------------------------------------------
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Port:
+        """Accept connections at a port, bound before this returns; see `IReactorTCP`."""
+        listening = Port(port, factory, backlog, interface, self)
+        listening.startListening()
+        return listening
+
+    def connectTCP(
+        self,
+        host: str,
+        port: int | str,
+        factory: Any,
+        timeout: float | None = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> Connector:
+        """Connect to a host; see `IReactorTCP`."""
+        connector = Connector(host, port, factory, timeout, bindAddress, self)
+        connector.connect()
+        return connector
+
+    def __repr__(self) -> str:
+        if not self.running:
+            return "<reactor, waiting for a loop>"
+        return f"<reactor, {'running' if self._owned else 'attached to'} {self._loop!r}>"
+
+
+_threshold_raised = False
+
+
+def _raise_allocation_threshold() -> None:
+    """
+    Keep reads out of the system's memory mapper.
+
+    asyncio reads TCP into fresh blocks of 256 KiB, and every loop does so for
+    TLS. glibc maps and unmaps blocks of that size for each read, which costs
+    several times the read itself, until a larger one has been freed once.
+    """
+    global _threshold_raised
+    if not _threshold_raised:
+        _threshold_raised = True
+        block = bytearray(1 << 20)
+        del block

@@ -1,0 +1,536 @@
+"""
+Coroutines that wait for Deferreds, and for anything that asyncio can await.
+
+`CoroutineTask` drives one coroutine, or one generator under `inlineCallbacks`.
+To asyncio it is a task: while the coroutine runs inside a loop,
+`asyncio.current_task()` is this object, and `asyncio.timeout`, `TaskGroup` and
+the libraries on top cancel it as they would cancel a task of asyncio's own. It
+differs from one in when it runs: it starts inline in its maker and resumes
+inline in whoever fires the Deferred it waits for. It needs no loop until it
+awaits something of asyncio's.
+
+States: running (a frame of `_spin` is on the stack); waiting for one of: a
+Deferred (`_step` is our step in its chain), a future (`_fut_waiter`), the next
+turn of the loop (`_turn`); done. While it waits it is owned by what it waits
+for, and in turn owns its Deferred.
+
+Cancellation comes two ways. `cancel()`, asyncio's, detaches from what is waited
+for, cancels that, and raises `CancelledError` in the coroutine on the next turn
+of the loop. `Deferred.cancel()` (`cancelInline`) cancels what is waited for and
+lets its outcome resume the coroutine, at once. A coroutine that is running when
+it is cancelled is cancelled where it waits next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import itertools
+import traceback
+from collections.abc import Callable, Coroutine, Generator
+from types import CoroutineType, GeneratorType
+from typing import IO, Any, NoReturn, ParamSpec, TypeVar, overload
+
+from reactorlib.internet.defer._deferred import (
+    _UNCAUGHT,
+    _WAITER,
+    CancelledError,
+    Deferred,
+    _caught,
+)
+from reactorlib.python._asyncio import running_loop
+from reactorlib.python.failure import Failure
+
+__all__ = ["CoroutineTask", "NotACoroutineError", "ensureDeferred", "inlineCallbacks"]
+
+T = TypeVar("T")
+_P = ParamSpec("_P")
+
+_names = itertools.count(1)
+
+
+class NotACoroutineError(TypeError):
+    """Something else was given where a coroutine, or a Deferred, is wanted."""
+
+
+class _Returned(BaseException):
+    """Carries the value of `returnValue` out of a generator."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class CoroutineTask:
+    """One coroutine, driven; see the module's docstring."""
+
+    __slots__ = (
+        "__weakref__",
+        "_asyncio_future_blocking",
+        "_cancel_message",
+        "_cancel_requests",
+        "_context",
+        "_coro",
+        "_done",
+        "_done_callbacks",
+        "_fut_waiter",
+        "_loop",
+        "_must_cancel",
+        "_name",
+        "_registered",
+        "_running",
+        "_step",
+        "_turn",
+        "_waiting_on",
+        "deferred",
+    )
+
+    #: Says to Deferred.__await__ that this task takes the Deferred itself.
+    _takes_deferreds = True
+
+    def __init__(self, coro: Any) -> None:
+        self._coro = coro
+        self.deferred: Deferred[Any] = Deferred()
+        self.deferred._driver = self
+        self._context = contextvars.copy_context()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._registered = False
+        self._running = False
+        self._done = False
+        self._must_cancel = False
+        self._cancel_message: Any = None
+        self._cancel_requests = 0
+        self._asyncio_future_blocking = False
+        self._fut_waiter: Any = None
+        self._waiting_on: Deferred[Any] | None = None
+        self._step: Any = None
+        self._turn: asyncio.Handle | None = None
+        self._done_callbacks: list[tuple[Callable[[Any], object], Any]] | None = None
+        self._name: str | None = None
+
+    # -- running --------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run to the first wait, inline."""
+        self._settle(self._enter(None, None))
+
+    def resume(self, step: object, result: Any) -> Deferred[Any] | None:
+        """The Deferred that is waited for has `result` (a waiter's part)."""
+        if step is not self._step:
+            return None  # cancelled meanwhile, and no longer waiting for this
+        self._step = self._waiting_on = None
+        if isinstance(result, Failure):
+            return self._enter(None, result.value.with_traceback(result.tb))
+        return self._enter(result, None)
+
+    def _future_done(self, future: Any) -> None:
+        """The future that is waited for is done; called by the loop."""
+        self._fut_waiter = None
+        try:
+            value = future.result()
+        except _UNCAUGHT as exception:
+            self._settle(self._enter(None, exception, entered=True))
+        except BaseException as exception:
+            self._settle(self._enter(None, exception, entered=True))
+        else:
+            self._settle(self._enter(value, None, entered=True))
+
+    def _next_turn(self, exception: BaseException | None) -> None:
+        """The loop has gone round; called by it."""
+        self._turn = None
+        self._settle(self._enter(None, exception, entered=True))
+
+    @staticmethod
+    def _settle(finished: Deferred[Any] | None) -> None:
+        if finished is not None:
+            finished._run()
+
+    def _enter(
+        self, value: Any, exception: BaseException | None, entered: bool = False
+    ) -> Deferred[Any] | None:
+        """
+        Run the coroutine to its next wait, as the current task, in its context.
+
+        Args:
+            entered: whether its context is the current one already.
+
+        Returns:
+            its Deferred, to have its steps run, if the coroutine has ended.
+        """
+        if self._must_cancel:
+            self._must_cancel = False
+            if not isinstance(exception, CancelledError):
+                exception = self._cancelled_error()
+        loop = running_loop()
+        if loop is None:
+            self._running = True
+            try:
+                return self._context.run(self._spin, value, exception)
+            finally:
+                self._running = False
+        self._loop = loop
+        if not self._registered:
+            self._registered = True
+            asyncio._register_task(self)  # type: ignore[arg-type]  # a third-party task
+        outer = asyncio.current_task(loop)
+        if outer is not None:
+            asyncio._leave_task(loop, outer)
+        asyncio._enter_task(loop, self)  # type: ignore[arg-type]
+        self._running = True
+        try:
+            if entered:
+                return self._spin(value, exception)
+            return self._context.run(self._spin, value, exception)
+        finally:
+            self._running = False
+            asyncio._leave_task(loop, self)  # type: ignore[arg-type]
+            if outer is not None:
+                asyncio._enter_task(loop, outer)
+
+    def _spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
+        coro = self._coro
+        while True:
+            try:
+                if exception is None:
+                    awaited = coro.send(value)
+                else:
+                    # The local name goes, so that the traceback does not lead back here.
+                    throw, exception = exception, None
+                    try:
+                        awaited = coro.throw(throw)
+                    finally:
+                        del throw
+            except StopIteration as stop:
+                return self._finish(stop.value)
+            except _Returned as returned:
+                return self._finish(returned.value)
+            except _UNCAUGHT:
+                self._done = True
+                self._unregister()
+                raise
+            except BaseException as raised:
+                return self._finish(_caught(raised))
+            value = None
+            if isinstance(awaited, CoroutineType) and isinstance(coro, GeneratorType):
+                awaited = ensureDeferred(awaited)
+            if isinstance(awaited, Deferred):
+                if awaited._settled() and not self._must_cancel:
+                    value = awaited.result
+                    if isinstance(value, Failure):
+                        awaited._seen = value
+                        awaited._handled()
+                        exception = value.value.with_traceback(value.tb)
+                        value = None
+                    continue
+                self._waiting_on = awaited
+                self._step = (_WAITER, self)
+                awaited._steps.append(self._step)
+            elif getattr(awaited, "_asyncio_future_blocking", None) is not None:
+                exception = self._wait_for_future(awaited)
+            elif isinstance(coro, GeneratorType):
+                # `yield 5` under inlineCallbacks is 5, at once.
+                value = awaited
+                continue
+            elif awaited is None:
+                exception = self._wait_for_turn()
+            else:
+                exception = RuntimeError(
+                    f"a coroutine under a Deferred awaited something that yields {awaited!r}; "
+                    "it can await Deferreds, coroutines, and what asyncio can await"
+                )
+            if exception is None:
+                if self._must_cancel:
+                    self._must_cancel = False
+                    self._interrupt()
+                return None
+
+    def _wait_for_future(self, future: Any) -> BaseException | None:
+        loop = self._loop
+        if loop is None or running_loop() is None:
+            return RuntimeError(
+                f"{future!r} belongs to an asyncio loop, and none runs here; "
+                "await it from code that the reactor, or a loop, has called"
+            )
+        if future is self:
+            return RuntimeError("a coroutine cannot await its own task")
+        get_loop = getattr(future, "get_loop", None)
+        if get_loop is not None and get_loop() is not loop:
+            return RuntimeError(f"{future!r} belongs to another loop than the one that runs here")
+        future._asyncio_future_blocking = False
+        self._fut_waiter = future
+        future.add_done_callback(self._future_done, context=self._context)
+        return None
+
+    def _wait_for_turn(self) -> BaseException | None:
+        loop = running_loop()
+        if loop is None:
+            return RuntimeError("asyncio.sleep(0), or a bare yield, needs a running loop")
+        self._turn = loop.call_soon(self._next_turn, None, context=self._context)
+        return None
+
+    def _finish(self, result: Any) -> Deferred[Any] | None:
+        self._done = True
+        self._unregister()
+        d = self.deferred
+        d._driver = None
+        if self._done_callbacks:
+            assert self._loop is not None
+            for fn, context in self._done_callbacks:
+                self._loop.call_soon(fn, self, context=context)
+            self._done_callbacks = None
+        if d.called:
+            return None  # someone else has fired it; the coroutine ran on regardless
+        if (
+            self._cancel_requests
+            and isinstance(result, Failure)
+            and isinstance(result.value, CancelledError)
+        ):
+            # Cancelled through asyncio, which reports no cancelled task.
+            d._seen = result
+        d.called = True
+        d.result = result
+        return d
+
+    def _unregister(self) -> None:
+        if self._registered:
+            asyncio._unregister_task(self)  # type: ignore[arg-type]
+
+    # -- cancelling -----------------------------------------------------------
+
+    def _cancelled_error(self) -> CancelledError:
+        message, self._cancel_message = self._cancel_message, None
+        return CancelledError() if message is None else CancelledError(message)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """
+        Have `CancelledError` raised in the coroutine on the loop's next turn.
+
+        Returns:
+            whether it will be; False when the coroutine is done.
+        """
+        if self._done:
+            return False
+        self._cancel_requests += 1
+        self._cancel_message = msg
+        if self._running:
+            self._must_cancel = True
+        else:
+            self._interrupt()
+        return True
+
+    def _interrupt(self) -> None:
+        """Stop waiting, and have the cancellation raised on the next turn."""
+        message = self._cancel_message
+        if self._fut_waiter is not None:
+            if not self._fut_waiter.cancel(msg=message):
+                self._must_cancel = True  # the future is done, and its callback on the way
+            return
+        loop = running_loop() or self._loop
+        if loop is None:
+            self.cancelInline(message)
+            return
+        waiting_on, self._waiting_on, self._step = self._waiting_on, None, None
+        if self._turn is not None:
+            self._turn.cancel()
+        self._loop = loop
+        self._turn = loop.call_soon(self._next_turn, self._cancelled_error(), context=self._context)
+        if waiting_on is not None:
+            waiting_on.cancel(message)
+
+    def cancelInline(self, msg: object = None) -> None:
+        """`Deferred.cancel()`: cancel what is waited for, and go on with what that gives."""
+        if self._running or self._done:
+            self._must_cancel = not self._done
+            self._cancel_message = msg
+        elif self._waiting_on is not None:
+            self._waiting_on.cancel(msg)
+        elif self._fut_waiter is not None:
+            future = self._fut_waiter
+            if future.cancel(msg=msg) and future.done():
+                # A plain future is cancelled at once; a task has to run first.
+                future.remove_done_callback(self._future_done)
+                self._fut_waiter = None
+                self._cancel_message = msg
+                self._settle(self._enter(None, self._cancelled_error()))
+        elif self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+            self._cancel_message = msg
+            self._settle(self._enter(None, self._cancelled_error()))
+
+    def cancelling(self) -> int:
+        """How many requests to cancel have come and not been taken back."""
+        return self._cancel_requests
+
+    def uncancel(self) -> int:
+        """Take one request back; how many are left."""
+        if self._cancel_requests > 0:
+            self._cancel_requests -= 1
+            if self._cancel_requests == 0:
+                self._must_cancel = False
+        return self._cancel_requests
+
+    # -- what else a task can do ----------------------------------------------
+
+    def done(self) -> bool:
+        """Whether the coroutine has ended."""
+        return self._done
+
+    def cancelled(self) -> bool:
+        """Whether it ended by `CancelledError`."""
+        return self._done and self._cancellation() is not None
+
+    def _cancellation(self) -> CancelledError | None:
+        result = getattr(self.deferred, "result", None)
+        if isinstance(result, Failure) and isinstance(result.value, CancelledError):
+            return result.value
+        return None
+
+    def result(self) -> Any:
+        """What the Deferred's `result` is, or an exception, as of a task."""
+        exception = self.exception()
+        if exception is not None:
+            raise exception
+        return self.deferred.result
+
+    def exception(self) -> BaseException | None:
+        """The exception that ended it, as of a task."""
+        if not self._done:
+            raise asyncio.InvalidStateError("the coroutine is still running")
+        cancelled = self._cancellation()
+        if cancelled is not None:
+            raise cancelled
+        result = getattr(self.deferred, "result", None)
+        return result.value if isinstance(result, Failure) else None
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
+        """Have the loop call `fn(self)` once the coroutine has ended."""
+        context = context or contextvars.copy_context()
+        if self._done:
+            self.get_loop().call_soon(fn, self, context=context)
+        elif self._done_callbacks is None:
+            self._done_callbacks = [(fn, context)]
+        else:
+            self._done_callbacks.append((fn, context))
+
+    def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
+        """Take `add_done_callback` back; how many times it had been called."""
+        callbacks = self._done_callbacks or []
+        kept = [entry for entry in callbacks if entry[0] != fn]
+        self._done_callbacks = kept
+        return len(callbacks) - len(kept)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop in which it runs."""
+        if self._loop is None:
+            raise RuntimeError("the coroutine has not run inside a loop yet")
+        return self._loop
+
+    def get_coro(self) -> Any:
+        """The coroutine."""
+        return self._coro
+
+    def get_context(self) -> contextvars.Context:
+        """The context in which it runs: a copy of its maker's."""
+        return self._context
+
+    def get_name(self) -> str:
+        """Its name; made up when nobody has given one."""
+        if self._name is None:
+            self._name = f"Deferred-{next(_names)}"
+        return self._name
+
+    def set_name(self, value: object) -> None:
+        """Give it a name."""
+        self._name = str(value)
+
+    def set_result(self, result: object) -> NoReturn:
+        """Refuse, as a task does."""
+        raise RuntimeError("a task's result is what its coroutine returns")
+
+    def set_exception(self, exception: object) -> NoReturn:
+        """Refuse, as a task does."""
+        raise RuntimeError("a task's exception is what its coroutine raises")
+
+    def get_stack(self, *, limit: int | None = None) -> list[Any]:
+        """The frame where the coroutine waits, in a list; empty when it has ended."""
+        frame = getattr(self._coro, "cr_frame", None) or getattr(self._coro, "gi_frame", None)
+        return [] if frame is None or limit == 0 else [frame]
+
+    def print_stack(self, *, limit: int | None = None, file: IO[str] | None = None) -> None:
+        """Print where the coroutine waits."""
+        for frame in self.get_stack(limit=limit):
+            traceback.print_stack(frame, limit=1, file=file)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        if not self._done:
+            self._asyncio_future_blocking = True
+            yield self
+        return self.result()
+
+    __iter__ = __await__
+
+    def __repr__(self) -> str:
+        state = "done" if self._done else "running" if self._running else "waiting"
+        name = getattr(self._coro, "__qualname__", repr(self._coro))
+        return f"<CoroutineTask {self.get_name()} {state} coro=<{name}()>>"
+
+
+@overload
+def ensureDeferred(coro: Deferred[T]) -> Deferred[T]: ...
+@overload
+def ensureDeferred(coro: Coroutine[Any, Any, T]) -> Deferred[T]: ...
+@overload
+def ensureDeferred(coro: Generator[Any, Any, T]) -> Deferred[T]: ...
+def ensureDeferred(coro: Any) -> Deferred[Any]:
+    """
+    Run a coroutine, and give its outcome as a Deferred.
+
+    It starts at once, runs until it first has to wait, and may await Deferreds
+    and whatever asyncio can await. A Deferred is returned as it is.
+
+    Raises:
+        NotACoroutineError: `coro` is neither.
+    """
+    if isinstance(coro, Deferred):
+        return coro
+    if not isinstance(coro, (CoroutineType, GeneratorType, Coroutine)):
+        raise NotACoroutineError(
+            f"{coro!r} is not a coroutine; call the `async def` function and pass what it returns"
+        )
+    task = CoroutineTask(coro)
+    task.start()
+    return task.deferred
+
+
+def inlineCallbacks(
+    f: Callable[_P, Generator[Any, Any, T]],
+) -> Callable[_P, Deferred[T]]:
+    """
+    Make a generator function return a Deferred, and wait wherever it yields one.
+
+    `result = yield d` gives the result of `d`, or raises its failure. It may
+    yield coroutines and futures too; anything else comes back as it is. What
+    the generator returns, or raises, is what the Deferred fires with. An
+    `async def` function is taken as well.
+    """
+
+    @functools.wraps(f)
+    def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[T]:
+        gen = f(*args, **kwargs)
+        if not isinstance(gen, (GeneratorType, CoroutineType)):
+            raise TypeError(
+                f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "
+                f"it returned {gen!r}"
+            )
+        task = CoroutineTask(gen)
+        task.start()
+        return task.deferred
+
+    return unwindGenerator
+
+
+def returnValue(val: object) -> NoReturn:
+    """End an `inlineCallbacks` generator with `val`; a plain `return val` does the same."""
+    raise _Returned(val)

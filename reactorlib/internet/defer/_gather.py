@@ -1,0 +1,119 @@
+"""Waiting for several Deferreds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+from reactorlib.internet.defer._deferred import Deferred
+from reactorlib.python.failure import Failure
+
+__all__ = ["DeferredList", "FirstError", "gatherResults"]
+
+T = TypeVar("T")
+
+
+class FirstError(Exception):
+    """
+    One of several Deferreds failed, and that decided the outcome.
+
+    Attributes:
+        subFailure: its Failure.
+        index: which it was.
+    """
+
+    def __init__(self, failure: Failure, index: int) -> None:
+        super().__init__(failure, index)
+        self.subFailure = failure
+        self.index = index
+        # Python's own traceback then shows both.
+        self.__cause__ = failure.value
+
+    def __repr__(self) -> str:
+        return f"FirstError[#{self.index}, {self.subFailure.value!r}]"
+
+    def __str__(self) -> str:
+        return f"FirstError[#{self.index}, {self.subFailure}]"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FirstError):
+            return (self.index, self.subFailure) == (other.index, other.subFailure)
+        return NotImplemented
+
+    __hash__ = Exception.__hash__
+
+
+class DeferredList(Deferred[Any]):
+    """
+    Fires when every Deferred of a list has fired.
+
+    The result is a list of `(succeeded, result)` in the order of the list, or,
+    if asked for, the first that comes:
+
+    Args:
+        deferredList: the Deferreds. Each keeps its result for other callbacks.
+        fireOnOneCallback: fire with `(result, index)` on the first success.
+        fireOnOneErrback: fail with `FirstError` on the first failure.
+        consumeErrors: leave None in place of each failure, so that it is not
+            reported as unhandled.
+
+    Cancelling it cancels every Deferred in the list.
+    """
+
+    def __init__(
+        self,
+        deferredList: Iterable[Deferred[Any]],
+        fireOnOneCallback: bool = False,
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None:
+        super().__init__()
+        self._deferredList = list(deferredList)
+        self.resultList: list[Any] = [None] * len(self._deferredList)
+        self.fireOnOneCallback = fireOnOneCallback
+        self.fireOnOneErrback = fireOnOneErrback
+        self.consumeErrors = consumeErrors
+        self.finishedCount = 0
+        if not self._deferredList and not fireOnOneCallback:
+            self.callback(self.resultList)
+        for index, deferred in enumerate(self._deferredList):
+            deferred.addBoth(self._one_fired, index)
+
+    def _one_fired(self, result: Any, index: int) -> Any:
+        succeeded = not isinstance(result, Failure)
+        self.resultList[index] = (succeeded, result)
+        self.finishedCount += 1
+        if not self.called:
+            if succeeded and self.fireOnOneCallback:
+                self.callback((result, index))
+            elif not succeeded and self.fireOnOneErrback:
+                self.errback(FirstError(result, index))
+            elif self.finishedCount == len(self.resultList):
+                self.callback(self.resultList)
+        return None if self.consumeErrors and not succeeded else result
+
+    def cancel(self, msg: object = None) -> None:
+        """Cancel every Deferred in the list; their outcomes decide this one's."""
+        if self.called:
+            # It may still be waiting for what one of its callbacks returned.
+            super().cancel(msg)
+            return
+        for deferred in self._deferredList:
+            deferred.cancel(msg)
+
+
+def gatherResults(
+    deferredList: Iterable[Deferred[T]], consumeErrors: bool = False
+) -> Deferred[list[T]]:
+    """
+    A Deferred that fires with the list of all results, or fails with
+    `FirstError` as soon as one fails.
+
+    Args:
+        consumeErrors: whether further failures are taken care of here; otherwise
+            each is reported unless the caller handles it.
+    """
+    gathered = DeferredList(deferredList, fireOnOneErrback=True, consumeErrors=consumeErrors)
+    return cast(
+        "Deferred[list[T]]", gathered.addCallback(lambda pairs: [value for _, value in pairs])
+    )

@@ -1,0 +1,380 @@
+"""Listening and connecting over TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from reactorlib.internet import error
+from reactorlib.internet._connection import Connection
+from reactorlib.internet.address import IPv4Address, IPv6Address, from_sockname
+from reactorlib.internet.defer import Deferred, fail, succeed
+from reactorlib.internet.interfaces import IConnector, IListeningPort
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
+
+if TYPE_CHECKING:
+    from reactorlib.internet.address import AnyAddress
+    from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+
+__all__ = ["Connector", "Port"]
+
+_log = logging.getLogger("reactorlib.internet.tcp")
+
+
+def check_port(port: object) -> int:
+    """
+    Return a port number as an int.
+
+    Raises:
+        TypeError, ValueError: it is no number, or out of range.
+    """
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise TypeError(f"a TCP port is a number, not {port!r}")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"a TCP port is a number from 0 to 65535, not {port}")
+    return port
+
+
+@implementer(IListeningPort)
+class Port:
+    """
+    A TCP port that accepts connections.
+
+    The socket is bound and listens from `startListening` on, so that nobody
+    who connects is refused; connections are accepted once the loop runs.
+
+    Attributes:
+        port, interface, backlog: as asked for.
+        factory: what makes a protocol for each connection.
+        connected: whether it listens.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        factory: Any,
+        backlog: int = 50,
+        interface: str = "",
+        reactor: AsyncioSelectorReactor | None = None,
+    ) -> None:
+        from reactorlib.internet._current import current_reactor
+
+        self.port = check_port(port)
+        self.factory = factory
+        self.backlog = backlog
+        self.interface = interface or ""
+        self.reactor = reactor or current_reactor()
+        self.connected = False
+        self._socket: socket.socket | None = None
+        self._host: AnyAddress | None = None
+        self._server: asyncio.AbstractServer | None = None
+        self._starting: asyncio.Task[None] | None = None
+
+    def startListening(self) -> None:
+        """
+        Bind and listen, at once.
+
+        Raises:
+            CannotListenError: the address is in use, or not to be had.
+        """
+        if self.connected:
+            return
+        self._socket = self._bind()
+        self._host = from_sockname(self._socket.getsockname(), self._socket.family)
+        self.connected = True
+        try:
+            self.factory.doStart()
+        except BaseException:
+            self._socket.close()
+            self.connected = False
+            raise
+        self.reactor._ports.add(self)
+        self.reactor._when_looping(self._start_serving)
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.interface else socket.AF_INET
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as exception:
+            raise error.CannotListenError(self.interface, self.port, exception) from exception
+        try:
+            sock.setblocking(False)
+            if os.name == "posix" and sys.platform != "cygwin":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self.interface, self.port))
+            sock.listen(self.backlog)
+        except OSError as exception:
+            sock.close()
+            raise error.CannotListenError(self.interface, self.port, exception) from exception
+        return sock
+
+    def _start_serving(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._socket is not None:
+            self._starting = loop.create_task(self._serve(loop, self._socket))
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        try:
+            server = await loop.create_server(
+                lambda: Connection(self.factory.buildProtocol, loop),
+                sock=sock,
+                backlog=self.backlog,
+            )
+        except asyncio.CancelledError:
+            sock.close()
+            raise
+        except Exception as exception:
+            sock.close()
+            report(_log, f"{self!r} cannot accept connections", Failure(exception))
+            self.stopListening()
+            return
+        finally:
+            self._starting = None
+        if self._socket is sock:
+            self._server = server
+        else:
+            server.close()  # stopped meanwhile
+
+    def stopListening(self) -> Deferred[None]:
+        """
+        Accept no more. Connections that stand live on.
+
+        Returns:
+            a Deferred that fires with None when the address is free. It has
+            fired already where the port was not listening.
+        """
+        if not self.connected:
+            return succeed(None)
+        self.connected = False
+        self.reactor._ports.discard(self)
+        sock, self._socket = self._socket, None
+        server, self._server = self._server, None
+        starting = self._starting
+        assert sock is not None
+        if server is not None:
+            server.close()  # and the socket with it
+        elif starting is None:
+            sock.close()
+        try:
+            self.factory.doStop()
+        except Exception as exception:
+            return fail(exception)
+        if starting is None:
+            return succeed(None)
+        # asyncio is half-way through taking the socket: it has to finish first.
+        return Deferred.fromFuture(starting)
+
+    def loseConnection(self, connDone: object = None) -> Deferred[None]:
+        """The same as `stopListening`."""
+        return self.stopListening()
+
+    def getHost(self) -> AnyAddress:
+        """Where it listens: the address really bound, its port never 0."""
+        if self._host is None:
+            raise error.NotListeningError
+        return self._host
+
+    def __repr__(self) -> str:
+        where = f"on {getattr(self._host, 'port', '?')}" if self.connected else "not listening"
+        return f"<{self.__class__.__module__}.Port of {self.factory!r} {where}>"
+
+
+@implementer(IConnector)
+class Connector:
+    """
+    An outgoing connection: made, or to be made, again if need be.
+
+    Attributes:
+        host, port, timeout, bindAddress: as asked for.
+        factory: what makes the protocol, and is told how attempts end.
+        state: "disconnected", "connecting" or "connected".
+        transport: the connection while there is one.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int | str,
+        factory: Any,
+        timeout: float | None,
+        bindAddress: tuple[str, int] | None,
+        reactor: AsyncioSelectorReactor,
+    ) -> None:
+        if isinstance(port, str):
+            try:
+                port = socket.getservbyname(port, "tcp")
+            except OSError as exception:
+                raise error.ServiceNameUnknownError(string=f"{exception} ({port!r})") from exception
+        self.host = host
+        self.port = check_port(port)
+        self.factory = factory
+        self.timeout = timeout
+        self.bindAddress = bindAddress
+        self.reactor = reactor
+        self.state = "disconnected"
+        self.transport: Connection | None = None
+        self._factory_started = False
+        self._attempt: asyncio.Task[None] | None = None
+
+    def connect(self) -> None:
+        """
+        Try, or try again.
+
+        Raises:
+            ConnectInProgressError: it is connecting or connected.
+        """
+        if self.state != "disconnected":
+            raise error.ConnectInProgressError(f"cannot connect while {self.state}")
+        self.state = "connecting"
+        self.reactor._connectors.add(self)
+        if not self._factory_started:
+            self.factory.doStart()
+            self._factory_started = True
+        self.factory.startedConnecting(self)
+        self.reactor._when_looping(self._begin)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.state == "connecting" and self._attempt is None:
+            self._attempt = loop.create_task(self._try(loop))
+
+    async def _try(self, loop: asyncio.AbstractEventLoop) -> None:
+        this = self._attempt
+
+        def build(address: Any) -> Any:
+            if self._attempt is not this:
+                return None  # stopped at the last moment
+            self.state = "connected"
+            self.transport = connection
+            self.reactor._connectors.discard(self)
+            return self.factory.buildProtocol(address)
+
+        def lost(reason: Failure) -> None:
+            if self.transport is connection:
+                self._connection_lost(reason)
+
+        connection = Connection(build, loop, lost)
+        failed: Exception
+        try:
+            async with asyncio.timeout(self.timeout):
+                sock = await self._connected_socket(loop)
+            await loop.create_connection(lambda: connection, sock=sock)
+            return
+        except asyncio.CancelledError:
+            if self._attempt is this:
+                # Not by stopConnecting(): the loop is ending.
+                self._failed(error.UserError(string="the loop ended"))
+            raise
+        except (error.ConnectError, error.DNSLookupError) as exception:
+            failed = exception
+        except OSError as exception:
+            if isinstance(exception, TimeoutError) and exception.errno is None:
+                failed = error.TimeoutError()
+            else:
+                failed = error.getConnectError(exception)
+                failed.__cause__ = exception
+        finally:
+            current, self._attempt = self._attempt, None
+            if current is not this:
+                self._attempt = current  # that of another connect()
+        if current is this:
+            self._failed(failed)
+
+    async def _connected_socket(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+        """A socket connected to the first address of the host that answers."""
+        failure: OSError = error.DNSLookupError(f"no address for {self.host!r}")
+        for family, kind, proto, _, address in await self._addresses(loop):
+            sock = socket.socket(family, kind, proto)
+            try:
+                sock.setblocking(False)
+                if self.bindAddress is not None:
+                    self._bind(sock)
+                await loop.sock_connect(sock, address)
+            except OSError as exception:
+                sock.close()
+                failure = exception
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise failure
+
+    def _bind(self, sock: socket.socket) -> None:
+        assert self.bindAddress is not None
+        try:
+            sock.bind(self.bindAddress)
+        except OSError as exception:
+            raise error.ConnectBindError(
+                exception.errno, f"{exception.strerror} for {self.bindAddress!r}"
+            ) from exception
+
+    async def _addresses(self, loop: asyncio.AbstractEventLoop) -> list[Any]:
+        try:
+            # A literal address needs no resolver, and so no thread.
+            return socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
+        except socket.gaierror:
+            pass
+        try:
+            return await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as exception:
+            raise error.DNSLookupError(f"{self.host!r}: {exception}") from exception
+
+    def _connection_lost(self, reason: Failure) -> None:
+        self._ended()
+        self.factory.clientConnectionLost(self, reason)
+        self._stop_factory()
+
+    def _failed(self, exception: Exception) -> None:
+        self._ended()
+        self.factory.clientConnectionFailed(self, Failure(exception))
+        self._stop_factory()
+
+    def _ended(self) -> None:
+        self.state = "disconnected"
+        self.transport = None
+        self.reactor._connectors.discard(self)
+
+    def _stop_factory(self) -> None:
+        """The factory has been told; unless it tries again, it is done with."""
+        if self.state == "disconnected" and self._factory_started:
+            self._factory_started = False
+            self.factory.doStop()
+
+    def stopConnecting(self) -> None:
+        """
+        Break the attempt off; `clientConnectionFailed` gets a `UserError`.
+
+        Raises:
+            NotConnectingError: there is no attempt.
+        """
+        if self.state != "connecting":
+            raise error.NotConnectingError
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel()
+        self._failed(error.UserError())
+
+    def disconnect(self) -> None:
+        """Break off whatever there is: the attempt, or the connection."""
+        if self.state == "connecting":
+            self.stopConnecting()
+        elif self.transport is not None:
+            self.transport.loseConnection()
+
+    def getDestination(self) -> IPv4Address | IPv6Address:
+        """Where it connects to, as asked for: `host` may be a name."""
+        if ":" in self.host:
+            return IPv6Address("TCP", self.host, self.port)
+        return IPv4Address("TCP", self.host, self.port)
+
+    def __repr__(self) -> str:
+        where = self.getDestination()
+        return f"<{self.__class__.__module__}.Connector to {where.host}:{where.port}, {self.state}>"

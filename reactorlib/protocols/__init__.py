@@ -1,0 +1,1 @@
+"""Protocols that are written on the reactor alone: lines, netstrings."""

@@ -1,0 +1,1 @@
+"""What needs no event loop and no socket."""

@@ -138,7 +138,7 @@ class LineSplitter:
                 # A line longer than the window.
                 end = data.find(
                     self.delimiter,
-                    start + len(window) - len(self.delimiter) + 1,
+                    max(start, start + len(window) - len(self.delimiter) + 1),
                     start + self._enough,
                 )
                 if end >= 0:
@@ -194,7 +194,6 @@ class LineSplitter:
             else:
                 self._data = self.delimiter.join([*unread, self._data])
             self._window = _SMALL
-            self.idle = False
 
     def _size(self, lines: list[bytes]) -> int:
         """How many bytes the lines took up."""

@@ -55,7 +55,7 @@ class NetstringParser:
         if self._data or self._more:
             self._more += data
             self._missing -= len(data)
-        elif data:
+        else:
             self._data = data
             self._missing = 0
 

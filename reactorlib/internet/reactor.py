@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     listenTCP = _reactor.listenTCP
     removeSystemEventTrigger = _reactor.removeSystemEventTrigger
     run = _reactor.run
-    running = _reactor.running
+    running: bool
     seconds = _reactor.seconds
     stop = _reactor.stop
 

@@ -493,8 +493,11 @@ def ensureDeferred(coro: Any) -> Deferred[Any]:
     Raises:
         NotACoroutineError: `coro` is neither.
     """
-    if isinstance(coro, Deferred):
-        return coro
+    return coro if isinstance(coro, Deferred) else run_coroutine(coro)
+
+
+def run_coroutine(coro: Any) -> Deferred[Any]:
+    """What `ensureDeferred` and `Deferred.fromCoroutine` do with a coroutine."""
     if not isinstance(coro, (CoroutineType, GeneratorType, Coroutine)):
         raise NotACoroutineError(
             f"{coro!r} is not a coroutine; call the `async def` function and pass what it returns"

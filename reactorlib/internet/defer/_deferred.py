@@ -52,7 +52,7 @@ from reactorlib.python.failure import Failure
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "fail", "maybeDeferred", "succeed"]
+__all__ = ["AlreadyCalledError", "CancelledError", "Deferred"]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
@@ -138,14 +138,15 @@ class Deferred(Generic[T]):
     _driver: Any = None
     _unhandled: _Unhandled | None = None
     _seen: Failure | None = None
-    _created = ""
-    _fired = ""
+    #: Where it was made and where it was given its result, while debugging.
+    _made: list[str] | None = None
+    _fired: list[str] | None = None
 
     def __init__(self, canceller: Callable[[Deferred[Any]], object] | None = None) -> None:
         self._canceller = canceller
         self._steps = []
         if self.debug:
-            self._created = "".join(traceback.format_stack()[:-1])
+            self._made = traceback.format_stack()[:-1]
 
     # -- adding steps ---------------------------------------------------------
 
@@ -281,7 +282,7 @@ class Deferred(Generic[T]):
             AlreadyCalledError: there is a result already.
         """
         if fail is None:
-            fail = Failure()
+            fail = Failure(captureVars=self.debug)
         elif not isinstance(fail, Failure):
             fail = Failure(fail)
         self._fire(fail)
@@ -293,21 +294,29 @@ class Deferred(Generic[T]):
                 # does not know that nobody wants it any more.
                 self._surprise_allowed = False
                 return
-            raise AlreadyCalledError(*self._history())
+            history = self._history()
+            raise AlreadyCalledError(*([history] if history else []))
         if self.debug:
-            self._fired = "".join(traceback.format_stack()[:-2])
+            self._fired = traceback.format_stack()[:-2]
         self.called = True
-        self._chainedTo = self._canceller = None
+        self._canceller = None
+        if self._chainedTo is not None:
+            self._chainedTo = None
         self.result = result
-        self._run()
+        if self._steps:
+            self._run()
+        elif isinstance(result, Failure) and not self.paused:
+            self._own_failure()
 
-    def _history(self) -> list[str]:
+    def _history(self) -> str:
         """Where this Deferred was made and fired, if debugging has kept it."""
-        return [
-            f"{what} here:\n{stack}"
-            for what, stack in (("Created", self._created), ("Fired", self._fired))
-            if stack
-        ]
+        told = ""
+        for mark, what, stack in (("C", "created", self._made), ("I", "fired", self._fired)):
+            if stack is not None:
+                lines = "".join(stack).splitlines()
+                told += f" This Deferred was {what} here:\n"
+                told += "".join(f" {mark}:{line}\n" for line in lines)
+        return told
 
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
@@ -366,9 +375,7 @@ class Deferred(Generic[T]):
                         result = _caught(exception)
                     else:
                         if isinstance(result, CoroutineType):
-                            from reactorlib.internet.defer._coroutine import ensureDeferred
-
-                            result = ensureDeferred(result)
+                            result = current.fromCoroutine(result)
                         if isinstance(result, Deferred):
                             inner = result
                             if inner is current:
@@ -420,7 +427,7 @@ class Deferred(Generic[T]):
                 if self._unhandled is not None:
                     self._unhandled.failure = result
                 else:
-                    self._unhandled = _Unhandled(result, "".join(self._history()))
+                    self._unhandled = _Unhandled(result, self._history())
         elif self._unhandled is not None:
             self._handled()
 
@@ -467,6 +474,66 @@ class Deferred(Generic[T]):
                     target.errback(CancelledError() if msg is None else CancelledError(msg))
 
     # -- awaiting -------------------------------------------------------------
+
+    @classmethod
+    def fromCoroutine(
+        cls, coro: Coroutine[Any, Any, _Next] | Generator[Any, Any, _Next]
+    ) -> Deferred[_Next]:
+        """
+        Run a coroutine, and give its outcome as a Deferred; as `ensureDeferred`.
+
+        Raises:
+            NotACoroutineError: `coro` is none.
+        """
+        from reactorlib.internet.defer._coroutine import run_coroutine
+
+        return run_coroutine(coro)
+
+    def addTimeout(
+        self,
+        timeout: float,
+        clock: Any,
+        onTimeoutCancel: Callable[[Any, float], Any] | None = None,
+    ) -> Deferred[T]:
+        """
+        Cancel this Deferred if it has no result in time.
+
+        Steps that were added before see the `CancelledError`; those after see a
+        `TimeoutError`, unless a canceller or a step has given another outcome.
+
+        Args:
+            timeout: seconds from now.
+            clock: the `IReactorTime` to keep time with, as the reactor.
+            onTimeoutCancel: called with the outcome of the cancellation and with
+                `timeout`; what it returns goes on in its place.
+
+        Returns:
+            this Deferred.
+        """
+        timed_out = False
+
+        def give_up() -> None:
+            nonlocal timed_out
+            timed_out = True
+            self.cancel()
+
+        call = clock.callLater(timeout, give_up)
+
+        def translate(outcome: Any) -> Any:
+            if call.active():
+                call.cancel()
+            if not timed_out:
+                return outcome
+            if onTimeoutCancel is not None:
+                return onTimeoutCancel(outcome, timeout)
+            if isinstance(outcome, Failure):
+                from reactorlib.internet.defer._functions import TimeoutError
+
+                outcome.trap(CancelledError)
+                raise TimeoutError(timeout, "Deferred") from outcome.value
+            return outcome
+
+        return self.addBoth(translate)
 
     def __await__(self) -> Generator[Any, Any, T]:
         if not self._settled():
@@ -577,7 +644,7 @@ def _caught(exception: BaseException) -> Failure:
     """A Failure that begins at the user's frame rather than at ours."""
     tb = exception.__traceback__
     # Where a C function raised, our frame is all there is.
-    return Failure(exception, None, (tb and tb.tb_next) or tb)
+    return Failure(exception, None, (tb and tb.tb_next) or tb, Deferred.debug)
 
 
 class _DoneCallback:
@@ -643,53 +710,6 @@ def _future_for_task(d: Deferred[T]) -> asyncio.Future[T] | None:
     if task is None or getattr(task, "_takes_deferreds", False):
         return None
     return _WaitingFuture(d, loop)
-
-
-def succeed(result: T) -> Deferred[T]:
-    """A Deferred that has the result already."""
-    d: Deferred[T] = Deferred()
-    d.called = True
-    d.result = result
-    return d
-
-
-def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
-    """A Deferred that has failed already; None for the exception being handled."""
-    d: Deferred[Any] = Deferred()
-    d.errback(result)
-    return d
-
-
-@overload
-def maybeDeferred(
-    f: Callable[_P, Deferred[T]], *args: _P.args, **kwargs: _P.kwargs
-) -> Deferred[T]: ...
-@overload
-def maybeDeferred(
-    f: Callable[_P, Coroutine[Any, Any, T]], *args: _P.args, **kwargs: _P.kwargs
-) -> Deferred[T]: ...
-@overload
-def maybeDeferred(f: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[T]: ...
-def maybeDeferred(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
-    """
-    Call `f` and give its outcome as a Deferred, whatever it is: a value, an
-    exception, a Failure, a coroutine, or a Deferred already.
-    """
-    try:
-        result = f(*args, **kwargs)
-    except _UNCAUGHT:
-        raise
-    except BaseException as exception:
-        return fail(_caught(exception))
-    if isinstance(result, Deferred):
-        return result
-    if isinstance(result, Failure):
-        return fail(result)
-    if isinstance(result, CoroutineType):
-        from reactorlib.internet.defer._coroutine import ensureDeferred
-
-        return ensureDeferred(result)
-    return succeed(result)
 
 
 if TYPE_CHECKING:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
 from reactorlib.internet.defer._deferred import Deferred
+from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
-__all__ = ["DeferredList", "FirstError", "gatherResults"]
+__all__ = ["FAILURE", "SUCCESS", "DeferredList", "FirstError", "gatherResults"]
+
+_log = logging.getLogger("reactorlib.internet.defer")
+
+#: The first half of each pair in the result of a `DeferredList`.
+SUCCESS = True
+FAILURE = False
 
 T = TypeVar("T")
 
@@ -99,7 +107,11 @@ class DeferredList(Deferred[Any]):
             super().cancel(msg)
             return
         for deferred in self._deferredList:
-            deferred.cancel(msg)
+            try:
+                deferred.cancel(msg)
+            except Exception:
+                # One canceller that fails must not spare the others.
+                report(_log, f"the canceller of {deferred!r} failed", Failure())
 
 
 def gatherResults(

@@ -1,0 +1,1 @@
+"""Benchmarks that put reactorlib beside raw asyncio, raw uvloop and real Twisted in one run."""

@@ -1,0 +1,188 @@
+"""
+What the benchmarks share: peers, interleaved rounds, medians and ratios.
+
+Peers are measured in turn within a round, so that whatever else the machine does
+falls on all of them, and ratios are taken within a round before the median is.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks._child import ROOT, ChildFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """
+    One of the things compared.
+
+    Args:
+        key: its name on the command line.
+        title: its name in the table.
+        command: the module that runs it and the arguments, as after `python -m`.
+        needs: packages without which it is skipped.
+        python: the interpreter that it runs in.
+        beside: the baselines to compare it with: column title to peer key.
+    """
+
+    key: str
+    title: str
+    command: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    python: str = sys.executable
+    beside: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one round measured for one peer; times are seconds."""
+
+    count: int
+    user: float
+    system: float
+    elapsed: float
+
+    @property
+    def cost(self) -> float:
+        """CPU seconds for each unit."""
+        return (self.user + self.system) / self.count
+
+    @property
+    def user_cost(self) -> float:
+        """CPU seconds outside the kernel for each unit."""
+        return self.user / self.count
+
+    @property
+    def rate(self) -> float:
+        """Units for each second of wall-clock time."""
+        return self.count / self.elapsed
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A ratio that reactorlib aims at: information, not a verdict."""
+
+    column: str
+    ratio: float
+
+
+#: What each peer measured, by peer key, in order of the rounds.
+Results = dict[str, list[Sample]]
+
+
+def interleave(
+    peers: Sequence[Peer],
+    rounds: int,
+    measure: Callable[[Peer], Sample],
+    note: Callable[[str], None],
+) -> Results:
+    """
+    Measure every peer once in each round, in alternating order.
+
+    A peer that fails is reported through `note` and left out of the results.
+    """
+    results: Results = {peer.key: [] for peer in peers}
+    for number in range(rounds):
+        for peer in peers if number % 2 == 0 else reversed(peers):
+            if peer.key not in results:
+                continue
+            try:
+                results[peer.key].append(measure(peer))
+            except ChildFailed as error:
+                note(f"{peer.title}: left out, {error}\n")
+                del results[peer.key]
+    return results
+
+
+def median_of(samples: Iterable[Sample], figure: Callable[[Sample], float]) -> float:
+    """Return the median of one figure."""
+    return statistics.median(map(figure, samples))
+
+
+def speed_ratio(ours: Sequence[Sample], baseline: Sequence[Sample]) -> float:
+    """
+    Return how many times as fast as the baseline we are, by CPU time: above 1 is faster.
+
+    It is the median of the ratios within each round.
+    """
+    pairs = zip(ours, baseline, strict=True)
+    return statistics.median(theirs.cost / mine.cost for mine, theirs in pairs)
+
+
+def ratios(peer: Peer, results: Results) -> dict[str, float]:
+    """Return the peer's speed ratio for each of its baselines that was measured."""
+    return {
+        column: speed_ratio(results[peer.key], results[key])
+        for column, key in peer.beside.items()
+        if key in results
+    }
+
+
+def importable(peers: Iterable[Peer], note: Callable[[str], None]) -> list[Peer]:
+    """Return the peers whose packages can be imported, and say of the others what is missing."""
+    present: dict[tuple[str, str], bool] = {}
+    kept = []
+    for peer in peers:
+        for package in peer.needs:
+            place = (peer.python, package)
+            if place not in present:
+                present[place] = _run(peer.python, f"import {package}") is not None
+            if not present[place]:
+                note(f"{peer.title}: skipped, no {package}: pip install 'reactorlib[bench]'\n")
+                break
+        else:
+            kept.append(peer)
+    return kept
+
+
+def versions(python: str, packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of Python and of those packages that an interpreter has."""
+    found = {"Python": _run(python, "import platform; print(platform.python_version())") or "?"}
+    for package in packages:
+        version = _run(python, f"import {package}; print({package}.__version__)")
+        if version is not None:
+            found[package] = version
+    return found
+
+
+def _run(python: str, code: str) -> str | None:
+    """Return what the code prints in that interpreter, or None if it fails."""
+    done = subprocess.run(
+        [python, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinning:
+    """The CPUs that client and server run on; None where the platform cannot pin."""
+
+    client: int | None
+    server: int | None
+
+    def __str__(self) -> str:
+        if self.client is None:
+            return "not pinned"
+        return "one CPU for both" if self.client == self.server else "a CPU each"
+
+
+def pin(same_cpu: bool) -> Pinning:
+    """Pin this process, the client, to one CPU and choose another for the server if there is."""
+    if not hasattr(os, "sched_setaffinity"):
+        return Pinning(None, None)
+    cpus = sorted(os.sched_getaffinity(0))
+    pinning = Pinning(cpus[-1] if same_cpu else cpus[0], cpus[-1])
+    assert pinning.client is not None
+    os.sched_setaffinity(0, {pinning.client})
+    return pinning

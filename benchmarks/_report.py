@@ -1,0 +1,113 @@
+"""How results are shown: tables that are Markdown too, the machine, and JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios
+
+
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a Markdown table; the first column is text, the others are numbers."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines.insert(1, rule)
+    return "\n".join(
+        "| "
+        + " | ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+        + " |"
+        for cells in lines
+    )
+
+
+def results_table(peers: Sequence[Peer], results: Results, unit: str) -> str:
+    """
+    Lay out medians and ratios, a row for each peer that was measured.
+
+    Args:
+        peers: in the order of the rows.
+        results: what was measured.
+        unit: what was counted, such as "message".
+    """
+    measured = [peer for peer in peers if peer.key in results]
+    columns = list(dict.fromkeys(column for peer in measured for column in ratios(peer, results)))
+    rows = []
+    for peer in measured:
+        samples = results[peer.key]
+        costs = [sample.cost for sample in samples]
+        median = median_of(samples, lambda sample: sample.cost)
+        speed = ratios(peer, results)
+        rows.append(
+            [
+                peer.title,
+                f"{median * 1e6:.2f}",
+                f"{median_of(samples, lambda sample: sample.user_cost) * 1e6:.2f}",
+                f"{(max(costs) - min(costs)) / median:.0%}",
+                f"{median_of(samples, lambda sample: sample.rate):,.0f}",
+                *(f"{speed[column]:.2f}" if column in speed else "" for column in columns),
+            ]
+        )
+    header = ["peer", f"CPU us/{unit}", "of it user", "spread", f"{unit}s/s", *columns]
+    return format_table(header, rows)
+
+
+def target_lines(targets: Iterable[Target], peers: Sequence[Peer], results: Results) -> list[str]:
+    """Say what each target is and how far each peer that has that column came."""
+    lines = []
+    for target in targets:
+        reached = [
+            f"{peer.title} {ratio:.2f}"
+            for peer in peers
+            if peer.key in results
+            and (ratio := ratios(peer, results).get(target.column)) is not None
+        ]
+        if reached:
+            lines.append(f"target: {target.column} at least {target.ratio}: {', '.join(reached)}")
+    return lines
+
+
+def results_json(peers: Sequence[Peer], results: Results) -> list[dict[str, object]]:
+    """Return every sample, the medians (seconds, units a second) and the ratios."""
+    return [
+        {
+            "peer": peer.key,
+            "title": peer.title,
+            "cpu": median_of(results[peer.key], lambda sample: sample.cost),
+            "rate": median_of(results[peer.key], lambda sample: sample.rate),
+            "ratios": ratios(peer, results),
+            "samples": [_sample_json(sample) for sample in results[peer.key]],
+        }
+        for peer in peers
+        if peer.key in results
+    ]
+
+
+def _sample_json(sample: Sample) -> dict[str, float]:
+    return {
+        "count": sample.count,
+        "user": sample.user,
+        "system": sample.system,
+        "elapsed": sample.elapsed,
+    }
+
+
+def machine() -> dict[str, str]:
+    """Describe the machine by its kind; nothing in it names this one."""
+    return {
+        "CPU": _cpu_model(),
+        "cores": str(os.cpu_count()),
+        "kernel": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()

@@ -1,0 +1,129 @@
+"""
+Compare echo servers: reactorlib, raw asyncio and uvloop protocols, real Twisted.
+
+Usage: python -m benchmarks.echo [--quick] [--help]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._echo_client import Timing, Traffic, measure
+from benchmarks._echo_peers import RAW, TWISTED, echo_peers, line_peers
+from benchmarks._harness import Peer, Target, importable, interleave, pin, versions
+from benchmarks._report import machine, results_json, results_table, target_lines
+
+#: Thirty bytes and a line end.
+LINE = b"thirty bytes, counted by hand." + b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A kind of traffic, who answers it, and what reactorlib aims at."""
+
+    title: str
+    traffic: Traffic
+    peers: Callable[[str], list[Peer]]
+    unit: str
+    targets: tuple[Target, ...] = ()
+
+
+SCENARIOS = {
+    "ping-pong": Scenario(
+        "64 B ping-pong over 50 connections",
+        Traffic(b"x" * 64, connections=50),
+        echo_peers,
+        "message",
+        (Target(RAW, 0.95),),
+    ),
+    "lines": Scenario(
+        "Bursts of 1,000 lines of 30 B over 4 connections, each line answered",
+        Traffic(LINE * 1000, connections=4, messages=1000),
+        line_peers,
+        "line",
+        (Target(TWISTED, 2.5),),
+    ),
+    "large": Scenario(
+        "64 KiB messages over 4 connections",
+        Traffic(b"x" * 65536, connections=4),
+        echo_peers,
+        "message",
+    ),
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    peers = [peer.key for peer in line_peers(sys.executable)]
+    parser = argparse.ArgumentParser(prog="echo", description="Compare echo servers.")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round, to see that it runs")
+    add("--rounds", type=int, help="servers started for each peer and scenario (default: 5)")
+    add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
+    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
+    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
+    add("--json", metavar="FILE", type=Path, help="write every sample there")
+    add(
+        "--twisted-python",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has Twisted, if this one has not",
+    )
+    return parser.parse_args()
+
+
+def describe(twisted_python: str) -> dict[str, str]:
+    """Describe the machine and the versions of what is compared."""
+    ours = versions(sys.executable, ["reactorlib", "uvloop"])
+    theirs = versions(twisted_python, ["twisted"])
+    return {
+        **machine(),
+        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
+        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
+    }
+
+
+def main() -> int:
+    """Run the scenarios asked for, print a table for each, and return how many peers failed."""
+    options = parse_arguments()
+    rounds = options.rounds or (1 if options.quick else 5)
+    timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+    pinning = pin(options.same_cpu)
+    about = describe(options.twisted_python)
+    about["run"] = f"rounds: {rounds}, {timing.measured} s each, {pinning}"
+    print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+
+    scenarios: dict[str, object] = {}
+    failed = 0
+    for key in options.scenario or SCENARIOS:
+        scenario = SCENARIOS[key]
+        print(f"\n{scenario.title}\n", flush=True)
+        chosen = [
+            peer
+            for peer in scenario.peers(options.twisted_python)
+            if not options.peer or peer.key in options.peer
+        ]
+        peers = importable(chosen, print)
+        one = partial(measure, traffic=scenario.traffic, cpu=pinning.server, timing=timing)
+        results = interleave(peers, rounds, one, print)
+        print(results_table(peers, results, scenario.unit))
+        for line in target_lines(scenario.targets, peers, results):
+            print(f"\n{line}")
+        scenarios[key] = results_json(peers, results)
+        failed += len(peers) - len(results)
+    if options.json:
+        options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

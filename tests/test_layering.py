@@ -1,0 +1,91 @@
+"""Imports point down: the floors of the architecture, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import reactorlib
+
+ROOT = Path(reactorlib.__file__).parent
+
+#: From the ground up. A package may import from its own floor only itself.
+FLOORS: list[set[str]] = [
+    {"python", "logger"},
+    {"_sansio"},
+    {"internet"},
+    {"cred", "enterprise"},
+    {"protocols"},
+    {"application", "persisted", "plugin", "plugins", "runner"},
+    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
+    {"scripts", "tap", "trial", "compat"},
+]
+
+#: What the core may import from outside: the standard library, and this.
+CORE_DEPENDENCIES = {"zope"}
+
+
+def floor_of(package: str) -> int:
+    for number, packages in enumerate(FLOORS):
+        if package in packages:
+            return number
+    raise LookupError(f"reactorlib.{package} stands on no floor: add it to FLOORS")
+
+
+def typing_only(tree: ast.Module) -> set[ast.AST]:
+    """What stands under `if TYPE_CHECKING:`, and so is never imported."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """The line and the dotted name of every import in a file that can run."""
+    tree = ast.parse(path.read_text())
+    skipped = typing_only(tree)
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import hides its floor"
+            assert node.module is not None
+            for alias in node.names:
+                yield node.lineno, f"{node.module}.{alias.name}"
+
+
+SOURCES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    inside = path.relative_to(ROOT).parts
+    if len(inside) == 1:
+        own, own_floor = "", len(FLOORS)
+    else:
+        own = inside[0]
+        own_floor = floor_of(own)
+    for line, name in imports(path):
+        parts = name.split(".")
+        where = f"{path}:{line}"
+        if parts[0] == "reactorlib":
+            if len(parts) > 1 and parts[1] not in (own, "__version__"):
+                assert floor_of(parts[1]) < own_floor, f"{where} imports {name} from above"
+        elif parts[0] not in sys.stdlib_module_names:
+            assert parts[0] in CORE_DEPENDENCIES, f"{where} imports {name}"
+
+
+def test_the_floors_are_checked_at_all() -> None:
+    """The reader of imports sees what it is there to see."""
+    found = {name for path in SOURCES for _, name in imports(path)}
+    assert "reactorlib.python.failure.Failure" in found
+    assert "reactorlib.internet.defer.Deferred" in found

@@ -43,6 +43,10 @@ class LineSplitter:
     Args:
         delimiter: what ends a line; not empty.
         limit: how many bytes a line may have, its delimiter not counted.
+
+    Attributes:
+        delimiter, limit: as above. `expect` changes them.
+        idle: after what `ready` returned last, there is no line until more is fed.
     """
 
     def __init__(self, delimiter: bytes = b"\r\n", limit: int = 16384) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "end_connections"]
 
 _log = logging.getLogger("reactorlib.internet.tcp")
+
+#: For SO_LINGER: closing sends a reset, and drops what has not left.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class _Turn:
@@ -69,11 +73,11 @@ async def end_connections(loop: asyncio.AbstractEventLoop) -> None:
     """End every connection of ours on `loop` at once, and see them gone."""
     turn = _turn_of(loop)
     while turn.open:
-        turn.emptied = asyncio.Event()
+        if turn.emptied is None:
+            turn.emptied = asyncio.Event()
         for connection in list(turn.open):
             connection.abandon()
         await turn.emptied.wait()
-        turn.emptied = None
 
 
 @implementer(ITCPTransport)
@@ -106,6 +110,7 @@ class Connection(asyncio.Protocol):
     )
 
     _transport: asyncio.Transport
+    _send: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -175,7 +180,7 @@ class Connection(asyncio.Protocol):
         turn.reading = None
         if (out := self._out) is not None:
             self._out = None
-            self._send(out if isinstance(out, bytes) else b"".join(out))
+            self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
         if turn.dirty:
             dirty, turn.dirty = turn.dirty, []
             for connection in dirty:
@@ -184,15 +189,18 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """The peer sends no more: asyncio closes once what is written has left."""
         self.disconnecting = True
+        self._send = _discard
 
     def connection_lost(self, exc: BaseException | None) -> None:
         turn = self._turn
         turn.open.discard(self)
         if not turn.open and turn.emptied is not None:
             turn.emptied.set()
+            turn.emptied = None
         self.connected = False
         self.disconnecting = True
         self._out = None
+        self._send = _discard
         reason = self._ending
         if reason is None:
             reason = Failure(error.ConnectionDone() if exc is None else _lost_by(exc))
@@ -227,20 +235,18 @@ class Connection(asyncio.Protocol):
         """
         if type(data) is not bytes:
             data = _as_bytes(data)
-        out = self._out
-        if out is not None:
-            if isinstance(out, bytes):
-                self._out = [out, data]
+        if (out := self._out) is None:
+            if (reading := self._turn.reading) is self:
+                self._out = data
+            elif reading is None:
+                self._send(data)
             else:
-                out.append(data)
-        elif self.disconnecting or not data:
-            return
-        elif (reading := self._turn.reading) is None:
-            self._send(data)
-        else:
-            self._out = data
-            if reading is not self:
+                self._out = data
                 self._turn.dirty.append(self)
+        elif type(out) is list:
+            out.append(data)
+        else:
+            self._out = [out, data]  # type: ignore[list-item]  # not a list, so bytes
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send several pieces as one."""
@@ -250,18 +256,25 @@ class Connection(asyncio.Protocol):
         """Hand over what has been kept back."""
         if (out := self._out) is not None:
             self._out = None
-            self._send(out if isinstance(out, bytes) else b"".join(out))
+            self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
 
     def loseConnection(self, _reason: object = None) -> None:
         """Close once everything written has left. `connectionLost` follows, later."""
         if not self.disconnecting:
             self._flush()
             self.disconnecting = True
+            self._send = _discard
             self._transport.close()
 
     def abortConnection(self) -> None:
         """Close now, and drop what has not left. `connectionLost` follows, later."""
         if self.connected and self._ending is None:
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                try:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+                except OSError:
+                    pass  # gone already
             self._end_now(Failure(error.ConnectionAborted()))
 
     def abandon(self) -> None:
@@ -272,6 +285,7 @@ class Connection(asyncio.Protocol):
     def _end_now(self, reason: Failure) -> None:
         self._out = None
         self.disconnecting = True
+        self._send = _discard
         self._ending = reason
         self._transport.abort()
 
@@ -326,6 +340,10 @@ class Connection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "open" if self.connected and not self.disconnecting else "closing or closed"
         return f"<Connection of {self.protocol!r}, {state}>"
+
+
+def _discard(data: bytes) -> None:
+    """What sends once the connection is being closed."""
 
 
 def _as_bytes(data: object) -> bytes:

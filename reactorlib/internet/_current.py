@@ -49,14 +49,19 @@ def reactor_of(loop: asyncio.AbstractEventLoop) -> AsyncioSelectorReactor:
         from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
         reactor = _take_waiting() or AsyncioSelectorReactor()
-        _by_loop[loop] = reactor
+        bind(loop, reactor)
         reactor._attach(loop)
     return reactor
 
 
 def bind(loop: asyncio.AbstractEventLoop, reactor: AsyncioSelectorReactor) -> None:
     """Let `reactor` be the one of `loop`."""
-    _by_loop[loop] = reactor
+    with _lock:
+        # A reactor keeps its loop alive, and so its entry: those of loops that
+        # have been closed have to be taken out.
+        for known in [known for known in _by_loop if known.is_closed()]:
+            del _by_loop[known]
+        _by_loop[loop] = reactor
 
 
 def _take_waiting() -> AsyncioSelectorReactor | None:

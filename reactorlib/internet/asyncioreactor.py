@@ -13,6 +13,7 @@ running -> stopping (owned loops only: the shutdown triggers run) -> over.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import signal
 import threading
@@ -30,6 +31,8 @@ from reactorlib.internet.defer import Deferred
 from reactorlib.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
 from reactorlib.internet.tcp import Connector, Port
 from reactorlib.python._asyncio import running_loop
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["AsyncioSelectorReactor"]
 
 _log = logging.getLogger("reactorlib.internet.reactor")
+
+_Action = Callable[[asyncio.AbstractEventLoop], object]
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 
@@ -62,8 +67,12 @@ class AsyncioSelectorReactor:
         self._given_loop = eventLoop
         self._loop: asyncio.AbstractEventLoop | None = None
         self._owned = False
+        #: Whether `run()` is at the point where `crash()` ends it.
+        self._looping = False
         self._stopping = False
-        self._waiting: list[Callable[[asyncio.AbstractEventLoop], object]] = []
+        #: While everything is closed, no new attempt to connect begins.
+        self._closing = False
+        self._waiting: list[tuple[contextvars.Context, _Action]] = []
         self._waiting_thread: int | None = None
         self._calls: set[DelayedCall] = set()
         self._ports: set[Port] = set()
@@ -80,16 +89,16 @@ class AsyncioSelectorReactor:
         for call in list(self._calls):
             call.start(loop)
         waiting, self._waiting = self._waiting, []
-        for action in waiting:
-            action(loop)
+        for context, action in waiting:
+            context.run(action, loop)
         self.fireSystemEvent("startup")
 
-    def _when_looping(self, action: Callable[[asyncio.AbstractEventLoop], object]) -> None:
-        """Call `action` with the loop: now, or when there is one."""
+    def _when_looping(self, action: _Action) -> None:
+        """Call `action` with the loop, in today's context: now, or when there is one."""
         if self._loop is not None:
             action(self._loop)
         else:
-            self._waiting.append(action)
+            self._waiting.append((contextvars.copy_context(), action))
             self._waits()
 
     def _waits(self) -> None:
@@ -140,15 +149,21 @@ class AsyncioSelectorReactor:
         if loop_factory is None and self._given_loop is not None:
             given = self._given_loop
             loop_factory = lambda: given  # noqa: E731
+        runner = asyncio.Runner(loop_factory=loop_factory, debug=debug)
+        loop = runner.get_loop()
         self._owned = True
         try:
-            with asyncio.Runner(loop_factory=loop_factory, debug=debug) as runner:
-                loop = runner.get_loop()
+            with runner, self._signals(loop, installSignalHandlers):
                 _current.bind(loop, self)
-                with self._signals(loop, installSignalHandlers):
-                    loop.call_soon(self._attach, loop)
+                loop.call_soon(self._attach, loop)
+                self._looping = True
+                try:
                     loop.run_forever()
-                    loop.run_until_complete(self._close_all())
+                finally:
+                    self._looping = False
+                    self._stopping = True
+                    self._event("shutdown").forget()
+                    loop.run_until_complete(self._close_all(loop))
         finally:
             self.running = self._owned = self._stopping = False
             self._loop = self._waiting_thread = None
@@ -211,10 +226,15 @@ class AsyncioSelectorReactor:
             )
         assert self._loop is not None
         self._stopping = True
-        self._loop.call_soon(self._shut_down)
+        # It may be called in another thread, where nothing else may.
+        self._loop.call_soon_threadsafe(self._shut_down)
 
     def _shut_down(self) -> None:
-        self.fireSystemEvent("shutdown").addBoth(lambda _: self.crash())
+        self.fireSystemEvent("shutdown").addBoth(self._shut_down_done)
+
+    def _shut_down_done(self, _: object) -> None:
+        if self._looping:  # and not ended meanwhile by a second signal
+            self.crash()
 
     def crash(self) -> None:
         """
@@ -223,20 +243,31 @@ class AsyncioSelectorReactor:
         Raises:
             ReactorNotRunning: as for `stop()`.
         """
-        if self._loop is None or not self._owned:
+        if self._loop is None or not self._looping:
             raise error.ReactorNotRunning("the reactor is not running a loop of its own")
-        self._loop.stop()
+        if running_loop() is self._loop:
+            self._loop.stop()
+        else:
+            self._loop.call_soon_threadsafe(self._loop.stop)
 
-    async def _close_all(self) -> None:
+    async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close every port and connection, and see them gone; forget delayed calls."""
-        assert self._loop is not None
-        for port in list(self._ports):
-            await port.stopListening()
-        await end_connections(self._loop)
-        for connector in list(self._connectors):
-            connector.stopConnecting()
-        for call in list(self._calls):
-            call.cancel()
+        self._closing = True
+        try:
+            while self._ports:
+                try:
+                    await self._ports.pop().stopListening()
+                except Exception as exception:
+                    report(_log, "stopListening() failed", Failure(exception))
+            for connector in list(self._connectors):
+                connector.stopConnecting()
+            await end_connections(loop)
+            for connector in list(self._connectors):
+                connector.forget()  # it was told that all ends, and tried again
+            for call in list(self._calls):
+                call.cancel()
+        finally:
+            self._closing = False
 
     async def __aenter__(self) -> AsyncioSelectorReactor:
         """
@@ -254,8 +285,11 @@ class AsyncioSelectorReactor:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.fireSystemEvent("shutdown")
-        await self._close_all()
+        assert self._loop is not None
+        try:
+            await self.fireSystemEvent("shutdown")
+        finally:
+            await self._close_all(self._loop)
 
     # -- triggers -------------------------------------------------------------
 

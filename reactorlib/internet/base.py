@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import math
 import time
@@ -29,7 +30,8 @@ class DelayedCall:
 
     It rides on a timer of the loop's. Moving it to a later time only writes the
     new time down: the timer, when it goes off, sees that it is early and is set
-    again. Before there is a loop it keeps its time by the system's clock.
+    again. Before there is a loop it keeps its time by the system's clock. The
+    call is made in the context in which it was asked for, however it is moved.
 
     Attributes:
         func, args, kw: what will be called.
@@ -39,6 +41,7 @@ class DelayedCall:
 
     __slots__ = (
         "_calls",
+        "_context",
         "_due",
         "_handle",
         "_loop",
@@ -65,6 +68,7 @@ class DelayedCall:
         self.kw: dict[str, Any] = kw
         self.called = False
         self.cancelled = False
+        self._context: contextvars.Context | None = contextvars.copy_context()
         self._handle: asyncio.Handle | None = None
         self._loop = loop
         if loop is None:
@@ -76,9 +80,9 @@ class DelayedCall:
     def _set(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
         self._due = self._set_for = loop.time() + delay
         if delay > 0:
-            self._handle = loop.call_at(self._due, self._ring)
+            self._handle = loop.call_at(self._due, self._ring, context=self._context)
         else:
-            self._handle = loop.call_soon(self._ring)
+            self._handle = loop.call_soon(self._ring, context=self._context)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """A loop has begun to run: keep time by it from now on."""
@@ -91,7 +95,7 @@ class DelayedCall:
         if self._due > self._set_for:
             assert self._loop is not None
             self._set_for = self._due
-            self._handle = self._loop.call_at(self._due, self._ring)
+            self._handle = self._loop.call_at(self._due, self._ring, context=self._context)
             return
         func, args, kw = self.func, self.args, self.kw
         self.called = True
@@ -101,7 +105,7 @@ class DelayedCall:
 
     def _forget(self) -> None:
         self._calls.discard(self)
-        self._handle = self.func = None
+        self._handle = self._context = self.func = None
         self.args, self.kw = (), {}
 
     def _must_be_active(self) -> None:
@@ -153,7 +157,7 @@ class DelayedCall:
             assert self._handle is not None
             self._handle.cancel()
             self._set_for = due
-            self._handle = self._loop.call_at(due, self._ring)
+            self._handle = self._loop.call_at(due, self._ring, context=self._context)
 
     def __repr__(self) -> str:
         if self.cancelled or self.called:
@@ -176,7 +180,7 @@ def check_delay(delay: float) -> float:
 
 
 _PHASES = ("before", "during", "after")
-_Trigger = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+_Trigger = tuple[contextvars.Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Triggers:
@@ -184,7 +188,8 @@ class Triggers:
     What is to be called around one kind of event, in three phases.
 
     The phase "during" waits for whatever "before" returned to fire; a trigger
-    that fails is reported, and holds nothing up.
+    that fails is reported, and holds nothing up. Each runs in the context in
+    which it was added.
     """
 
     def __init__(self) -> None:
@@ -200,7 +205,7 @@ class Triggers:
         """Add a trigger; what `remove` takes."""
         if phase not in self._phases:
             raise KeyError(f"a trigger's phase is one of {', '.join(_PHASES)}, not {phase!r}")
-        trigger = (callable, args, kwargs)
+        trigger = (contextvars.copy_context(), callable, args, kwargs)
         self._phases[phase].append(trigger)
         return phase, trigger
 
@@ -216,7 +221,12 @@ class Triggers:
             if known is trigger:
                 del self._phases[phase][index]
                 return
-        raise ValueError(f"{trigger[0]!r} is not waiting for the event any more")
+        raise ValueError(f"{trigger[1]!r} is not waiting for the event any more")
+
+    def forget(self) -> None:
+        """Take every trigger back."""
+        for triggers in self._phases.values():
+            triggers.clear()
 
     def fire(self) -> Deferred[None]:
         """Run all triggers; each is forgotten. The Deferred fires when "after" is done."""
@@ -241,8 +251,8 @@ class Triggers:
         outcomes = []
         triggers = self._phases[phase]
         while triggers:
-            function, args, kwargs = triggers.pop(0)
-            outcome = maybeDeferred(function, *args, **kwargs)
+            context, function, args, kwargs = triggers.pop(0)
+            outcome = context.run(maybeDeferred, function, *args, **kwargs)
             outcome.addErrback(_report_trigger, phase, function)
             outcomes.append(outcome)
         return outcomes

@@ -134,6 +134,9 @@ class _Attempt(ClientFactory[Any]):
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         self.settle(reason)
 
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:
+        self.settle(reason)  # before it was made: connectionMade() failed
+
 
 class _Introduction:
     """

@@ -281,6 +281,7 @@ class ReconnectingClientFactory(ClientFactory[P]):
             if self.noisy:
                 _log.info("Giving up on %s after %d attempts", connector, self.retries)
             return
+        self._no_pending()
         self.retries += 1
         self.delay = min(self.delay * self.factor, self.maxDelay)
         pause = self.delay
@@ -295,6 +296,11 @@ class ReconnectingClientFactory(ClientFactory[P]):
         self._pending = None
         connector.connect()
 
+    def _no_pending(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.cancel()
+
     def _clock(self) -> Any:
         if self.clock is None:
             from reactorlib.internet import reactor
@@ -304,9 +310,7 @@ class ReconnectingClientFactory(ClientFactory[P]):
 
     def stopTrying(self) -> None:
         """Make no further attempt, and break off the one being made."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.cancel()
+        self._no_pending()
         self.continueTrying = 0
         if self.connector is not None:
             try:
@@ -315,10 +319,10 @@ class ReconnectingClientFactory(ClientFactory[P]):
                 pass
 
     def resetDelay(self) -> None:
-        """Start again from the first pause, and count attempts from none."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            pending.cancel()
+        """
+        Count attempts from none, and let the next pause be the first again. A
+        pause that has begun goes on.
+        """
         self.delay = self.initialDelay
         self.retries = 0
         self.continueTrying = 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
@@ -76,6 +78,7 @@ class Port:
         self._host: AnyAddress | None = None
         self._server: asyncio.AbstractServer | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._handed_over = False  # whether asyncio has been given the socket
 
     def startListening(self) -> None:
         """
@@ -86,17 +89,18 @@ class Port:
         """
         if self.connected:
             return
-        self._socket = self._bind()
-        self._host = from_sockname(self._socket.getsockname(), self._socket.family)
-        self.connected = True
+        sock = self._bind()
         try:
             self.factory.doStart()
         except BaseException:
-            self._socket.close()
-            self.connected = False
+            sock.close()
             raise
+        self._socket = sock
+        self._host = from_sockname(sock.getsockname(), sock.family)
+        self._handed_over = False
+        self.connected = True
         self.reactor._ports.add(self)
-        self.reactor._when_looping(self._start_serving)
+        self.reactor._when_looping(lambda loop: self._start_serving(loop, sock))
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.interface else socket.AF_INET
@@ -115,31 +119,37 @@ class Port:
             raise error.CannotListenError(self.interface, self.port, exception) from exception
         return sock
 
-    def _start_serving(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._socket is not None:
-            self._starting = loop.create_task(self._serve(loop, self._socket))
+    def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        if self._socket is sock:
+            task = loop.create_task(self._serve(loop, sock))
+            if not task.done():  # as an eager one may be
+                self._starting = task
 
     async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self._handed_over = True
         try:
+            # asyncio waits a turn after it has begun to accept. To stop at any
+            # moment, we need the server before that.
             server = await loop.create_server(
                 lambda: Connection(self.factory.buildProtocol, loop),
                 sock=sock,
                 backlog=self.backlog,
+                start_serving=False,
             )
-        except asyncio.CancelledError:
-            sock.close()
-            raise
-        except Exception as exception:
-            sock.close()
-            report(_log, f"{self!r} cannot accept connections", Failure(exception))
-            self.stopListening()
-            return
-        finally:
-            self._starting = None
-        if self._socket is sock:
+            if self._socket is not sock:
+                server.close()  # stopped meanwhile
+                return
             self._server = server
-        else:
-            server.close()  # stopped meanwhile
+            self._starting = None
+            await server.start_serving()
+        except BaseException as exception:
+            sock.close()
+            if self._socket is sock:
+                self._starting = None
+                self.stopListening()
+            if not isinstance(exception, Exception):
+                raise
+            report(_log, f"{self!r} cannot accept connections", Failure(exception))
 
     def stopListening(self) -> Deferred[None]:
         """
@@ -155,8 +165,11 @@ class Port:
         self.reactor._ports.discard(self)
         sock, self._socket = self._socket, None
         server, self._server = self._server, None
-        starting = self._starting
+        starting, self._starting = self._starting, None
         assert sock is not None
+        if starting is not None and not self._handed_over:
+            starting.cancel()
+            starting = None
         if server is not None:
             server.close()  # and the socket with it
         elif starting is None:
@@ -220,7 +233,9 @@ class Connector:
         self.state = "disconnected"
         self.transport: Connection | None = None
         self._factory_started = False
-        self._attempt: asyncio.Task[None] | None = None
+        #: What tells this attempt from others, and the task that makes it.
+        self._attempt: object | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def connect(self) -> None:
         """
@@ -231,24 +246,31 @@ class Connector:
         """
         if self.state != "disconnected":
             raise error.ConnectInProgressError(f"cannot connect while {self.state}")
-        self.state = "connecting"
-        self.reactor._connectors.add(self)
         if not self._factory_started:
             self.factory.doStart()
             self._factory_started = True
-        self.factory.startedConnecting(self)
+        self.state = "connecting"
+        self.reactor._connectors.add(self)
+        try:
+            self.factory.startedConnecting(self)
+        except BaseException:
+            self.forget()
+            raise
         self.reactor._when_looping(self._begin)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self.state == "connecting" and self._attempt is None:
-            self._attempt = loop.create_task(self._try(loop))
+        if self.state != "connecting" or self._attempt is not None or self.reactor._closing:
+            return
+        attempt = self._attempt = object()
+        task = loop.create_task(self._try(loop, attempt))
+        if self._attempt is attempt:  # an eager task may be over already
+            self._task = task
 
-    async def _try(self, loop: asyncio.AbstractEventLoop) -> None:
-        this = self._attempt
-
+    async def _try(self, loop: asyncio.AbstractEventLoop, attempt: object) -> None:
         def build(address: Any) -> Any:
-            if self._attempt is not this:
+            if self._attempt is not attempt:
                 return None  # stopped at the last moment
+            self._attempt = self._task = None
             self.state = "connected"
             self.transport = connection
             self.reactor._connectors.discard(self)
@@ -257,6 +279,9 @@ class Connector:
         def lost(reason: Failure) -> None:
             if self.transport is connection:
                 self._connection_lost(reason)
+            elif self._attempt is attempt:
+                # The peer has reset it before there was anything to build for.
+                self._failed(error.ConnectError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
 
         connection = Connection(build, loop, lost)
         failed: Exception
@@ -266,7 +291,7 @@ class Connector:
             await loop.create_connection(lambda: connection, sock=sock)
             return
         except asyncio.CancelledError:
-            if self._attempt is this:
+            if self._attempt is attempt:
                 # Not by stopConnecting(): the loop is ending.
                 self._failed(error.UserError(string="the loop ended"))
             raise
@@ -278,18 +303,21 @@ class Connector:
             else:
                 failed = error.getConnectError(exception)
                 failed.__cause__ = exception
-        finally:
-            current, self._attempt = self._attempt, None
-            if current is not this:
-                self._attempt = current  # that of another connect()
-        if current is this:
+        except Exception as exception:
+            failed = error.ConnectError(string=f"{type(exception).__name__}: {exception}")
+            failed.__cause__ = exception
+        if self._attempt is attempt:
             self._failed(failed)
 
     async def _connected_socket(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
         """A socket connected to the first address of the host that answers."""
         failure: OSError = error.DNSLookupError(f"no address for {self.host!r}")
         for family, kind, proto, _, address in await self._addresses(loop):
-            sock = socket.socket(family, kind, proto)
+            try:
+                sock = socket.socket(family, kind, proto)
+            except OSError as exception:
+                failure = exception  # a family that this host lacks
+                continue
             try:
                 sock.setblocking(False)
                 if self.bindAddress is not None:
@@ -316,37 +344,50 @@ class Connector:
 
     async def _addresses(self, loop: asyncio.AbstractEventLoop) -> list[Any]:
         try:
-            # A literal address needs no resolver, and so no thread.
-            return socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
-        except socket.gaierror:
-            pass
-        try:
-            return await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+            try:
+                # A literal address needs no resolver, and so no thread.
+                return socket.getaddrinfo(
+                    self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+                )
+            except socket.gaierror:
+                return await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as exception:
             raise error.DNSLookupError(f"{self.host!r}: {exception}") from exception
 
     def _connection_lost(self, reason: Failure) -> None:
         self._ended()
-        self.factory.clientConnectionLost(self, reason)
+        self._tell(self.factory.clientConnectionLost, self, reason)
         self._stop_factory()
 
     def _failed(self, exception: Exception) -> None:
         self._ended()
-        self.factory.clientConnectionFailed(self, Failure(exception))
+        self._tell(self.factory.clientConnectionFailed, self, Failure(exception))
+        self._stop_factory()
+
+    def forget(self) -> None:
+        """There is no attempt any more, and the factory is not told."""
+        self._ended()
         self._stop_factory()
 
     def _ended(self) -> None:
         self.state = "disconnected"
-        self.transport = None
+        self.transport = self._attempt = self._task = None
         self.reactor._connectors.discard(self)
 
     def _stop_factory(self) -> None:
         """The factory has been told; unless it tries again, it is done with."""
         if self.state == "disconnected" and self._factory_started:
             self._factory_started = False
-            self.factory.doStop()
+            self._tell(self.factory.doStop)
+
+    def _tell(self, hook: Callable[..., object], *args: object) -> None:
+        """Call the factory; an error there is reported, and changes nothing here."""
+        try:
+            hook(*args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exception:
+            report(_log, f"{hook!r} failed", Failure(exception))
 
     def stopConnecting(self) -> None:
         """
@@ -357,9 +398,10 @@ class Connector:
         """
         if self.state != "connecting":
             raise error.NotConnectingError
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            attempt.cancel()
+        task = self._task
+        self._attempt = self._task = None
+        if task is not None:
+            task.cancel()
         self._failed(error.UserError())
 
     def disconnect(self) -> None:

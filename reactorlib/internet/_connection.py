@@ -17,6 +17,7 @@ is known before asyncio says that the connection is gone.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import socket
 import struct
@@ -98,9 +99,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_build",
+        "_context",
+        "_early",
         "_ending",
         "_lost",
         "_out",
+        "_paused",
         "_send",
         "_transport",
         "_turn",
@@ -121,6 +125,9 @@ class Connection(asyncio.Protocol):
         self._build: Callable[[Any], Any] | None = build
         self._lost = lost
         self._turn = _turn_of(loop)
+        self._context = contextvars.copy_context()
+        self._paused = False
+        self._early: _Early | None = None
         self._out: bytes | list[bytes] | None = None
         self._ending: Failure | None = None
         self.protocol: Any = None
@@ -165,6 +172,8 @@ class Connection(asyncio.Protocol):
             raise
         except BaseException as exception:
             self._fail("connectionMade() failed; the connection is dropped", exception)
+        if self._paused:
+            self._early = _Early(self, transport)
 
     def data_received(self, data: bytes) -> None:
         turn = self._turn
@@ -173,6 +182,8 @@ class Connection(asyncio.Protocol):
             self.protocol.dataReceived(data)
         except (SystemExit, KeyboardInterrupt):
             turn.reading = None
+            turn.dirty.append(self)
+            _flush_dirty(turn)
             raise
         except BaseException as exception:
             self._out = None
@@ -182,9 +193,7 @@ class Connection(asyncio.Protocol):
             self._out = None
             self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
         if turn.dirty:
-            dirty, turn.dirty = turn.dirty, []
-            for connection in dirty:
-                connection._flush()
+            _flush_dirty(turn)
 
     def eof_received(self) -> None:
         """The peer sends no more: asyncio closes once what is written has left."""
@@ -192,6 +201,10 @@ class Connection(asyncio.Protocol):
         self._send = _discard
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        # asyncio calls this in the context of whoever has closed the connection.
+        self._context.run(self._is_lost, exc)
+
+    def _is_lost(self, exc: BaseException | None) -> None:
         turn = self._turn
         turn.open.discard(self)
         if not turn.open and turn.emptied is not None:
@@ -292,11 +305,30 @@ class Connection(asyncio.Protocol):
     def pauseProducing(self) -> None:
         """Read no more until `resumeProducing`; the peer is held up in the end."""
         if not self.disconnecting:
+            self._paused = True
             self._transport.pause_reading()
 
     def resumeProducing(self) -> None:
         """Read on."""
         if not self.disconnecting:
+            self._paused = False
+            # asyncio reads in the context of whoever has resumed it.
+            if self._early is not None:
+                asyncio.get_running_loop().call_soon(self._resume, context=self._context)
+            else:
+                self._context.run(self._transport.resume_reading)
+
+    def _resume(self) -> None:
+        """Read for the first time, after a pause that began in `connectionMade`."""
+        if self._early is not None and not (self._paused or self.disconnecting):
+            early, self._early = self._early, None
+            self._transport.set_protocol(self)
+            if early.data:
+                self.data_received(early.data)
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if not (self._paused or self.disconnecting):
             self._transport.resume_reading()
 
     def stopProducing(self) -> None:
@@ -340,6 +372,38 @@ class Connection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "open" if self.connected and not self.disconnecting else "closing or closed"
         return f"<Connection of {self.protocol!r}, {state}>"
+
+
+class _Early(asyncio.Protocol):
+    """
+    Takes the place of a connection that was paused in `connectionMade`.
+
+    uvloop starts to read after that, whatever was said there: what comes is
+    kept until the connection is resumed.
+    """
+
+    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
+        self._connection = connection
+        self._transport = transport
+        self.data = b""
+        transport.set_protocol(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        self._connection.eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connection.connection_lost(exc)
+
+
+def _flush_dirty(turn: _Turn) -> None:
+    """Hand over what has been written to other connections than the one that was read."""
+    dirty, turn.dirty = turn.dirty, []
+    for connection in dirty:
+        connection._flush()
 
 
 def _discard(data: bytes) -> None:

@@ -45,6 +45,11 @@ _Action = Callable[[asyncio.AbstractEventLoop], object]
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 
+#: A signal that comes again within so many seconds is the same one. A terminal,
+#: `timeout` or `npm` sends it to us and to our process group; uvloop calls twice
+#: for one that arrives while it handles another. Nobody presses Ctrl-C so fast.
+_SAME_SIGNAL = 0.2
+
 
 @implementer(IReactorCore, IReactorTime, IReactorTCP)
 class AsyncioSelectorReactor:
@@ -72,6 +77,7 @@ class AsyncioSelectorReactor:
         self._stopping = False
         #: While everything is closed, no new attempt to connect begins.
         self._closing = False
+        self._signalled_at = 0.0
         self._waiting: list[tuple[contextvars.Context, _Action]] = []
         self._waiting_thread: int | None = None
         self._calls: set[DelayedCall] = set()
@@ -86,7 +92,7 @@ class AsyncioSelectorReactor:
         """`loop` runs, and is this reactor's: do what has waited for it."""
         self._loop = loop
         self.running = True
-        for call in list(self._calls):
+        for call in sorted(self._calls, key=DelayedCall.getTime):
             call.start(loop)
         waiting, self._waiting = self._waiting, []
         for context, action in waiting:
@@ -127,8 +133,9 @@ class AsyncioSelectorReactor:
 
         Args:
             installSignalHandlers: whether SIGINT and SIGTERM are to call
-                `stop()`, and a second one to end at once. Only the main thread
-                can have them; the previous handlers are put back.
+                `stop()`, and a second one, a moment later, to end at once. Only
+                the main thread can have them; the previous handlers are put
+                back.
             loop_factory: what makes the loop, as `uvloop.new_event_loop`.
             debug: asyncio's debug mode; None leaves it to the environment.
 
@@ -198,6 +205,10 @@ class AsyncioSelectorReactor:
 
     def _signalled(self, number: int) -> None:
         name = signal.Signals(number).name
+        now = time.monotonic()
+        if self._stopping and now < self._signalled_at + _SAME_SIGNAL:
+            return
+        self._signalled_at = now
         if self._stopping:
             _log.warning("Received %s again: ending now", name)
             self.crash()

@@ -13,7 +13,7 @@ from typing import Any
 from zope.interface import implementer
 
 from reactorlib.internet import error
-from reactorlib.internet.defer import Deferred, maybeDeferred
+from reactorlib.internet.defer import CancelledError, Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IDelayedCall
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -259,4 +259,6 @@ class Triggers:
 
 
 def _report_trigger(failure: Failure, phase: str, function: object) -> None:
+    if failure.check(CancelledError):
+        return  # somebody wanted it to end
     report(_log, f"a {phase!r} trigger, {function!r}, failed", failure)

@@ -107,6 +107,9 @@ class ConnectError(_Told, Exception):
         super().__init__(*([string] if string else []))
         self.osError = osError
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.osError, *self.args), self.__dict__
+
     def __str__(self) -> str:
         details = [str(part) for part in (self.osError, self.args[0] if self.args else "") if part]
         return ": ".join([self.MESSAGE, *details]) + "."
@@ -181,10 +184,10 @@ def getConnectError(e: OSError | tuple[int, str] | Exception) -> ConnectError:
     """The `ConnectError` that says what an operating system's error means."""
     if isinstance(e, OSError) and e.errno is None:
         return ConnectError(string=str(e))
-    number, *texts = e.args if isinstance(e, Exception) else e
+    number, *texts = (e.args if isinstance(e, Exception) else e) or ("",)
     if not isinstance(number, int):
         return ConnectError(string=" ".join(map(str, (number, *texts))))
-    text = str(texts[0]) if texts else os.strerror(number)
+    text = str(texts[0]) if texts and texts[0] else os.strerror(number)
     if isinstance(e, socket.gaierror):
         return UnknownHostError(number, text)
     return _CONNECT_ERRORS.get(number, ConnectError)(number, text)

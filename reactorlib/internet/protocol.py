@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from zope.interface import implementer
 
@@ -41,9 +41,15 @@ _log = logging.getLogger(__name__)
 #: The reason `connectionLost` has when nobody passes one.
 connectionDone = Failure(error.ConnectionDone())
 
-P = TypeVar("P", bound="BaseProtocol")
-_Args = ParamSpec("_Args")
-_F = TypeVar("_F", bound="Factory[Any]")
+if TYPE_CHECKING:
+    # A factory whose protocol is not said makes any.
+    from typing import Self
+
+    from typing_extensions import TypeVar as _TypeVar
+
+    P = _TypeVar("P", bound="BaseProtocol", default=Any)
+else:
+    P = TypeVar("P")
 
 
 class BaseProtocol:
@@ -118,12 +124,7 @@ class Factory(Generic[P]):
     noisy = True
 
     @classmethod
-    def forProtocol(
-        cls: Callable[_Args, _F],
-        protocol: Callable[[], Any],
-        *args: _Args.args,
-        **kwargs: _Args.kwargs,
-    ) -> _F:
+    def forProtocol(cls, protocol: Callable[[], P], *args: Any, **kwargs: Any) -> Self:
         """A factory of this class, made with the other arguments, for `protocol`."""
         factory = cls(*args, **kwargs)
         factory.protocol = protocol

@@ -105,7 +105,8 @@ class Port:
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.interface else socket.AF_INET
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            # With its protocol named: asyncio looks at that before it sets TCP_NODELAY.
+            sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         except OSError as exception:
             raise error.CannotListenError(self.interface, self.port, exception) from exception
         try:
@@ -122,7 +123,7 @@ class Port:
     def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         if self._socket is sock:
             task = loop.create_task(self._serve(loop, sock))
-            if not task.done():  # as an eager one may be
+            if self._server is None and not task.done():  # as is so after an eager start
                 self._starting = task
 
     async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
@@ -267,6 +268,8 @@ class Connector:
             self._task = task
 
     async def _try(self, loop: asyncio.AbstractEventLoop, attempt: object) -> None:
+        gone = False
+
         def build(address: Any) -> Any:
             if self._attempt is not attempt:
                 return None  # stopped at the last moment
@@ -277,6 +280,8 @@ class Connector:
             return self.factory.buildProtocol(address)
 
         def lost(reason: Failure) -> None:
+            nonlocal gone
+            gone = True
             if self.transport is connection:
                 self._connection_lost(reason)
             elif self._attempt is attempt:
@@ -288,7 +293,18 @@ class Connector:
         try:
             async with asyncio.timeout(self.timeout):
                 sock = await self._connected_socket(loop)
-            await loop.create_connection(lambda: connection, sock=sock)
+            # From here on stopConnecting() has its effect in build().
+            self._task = None
+            try:
+                await loop.create_connection(lambda: connection, sock=sock)
+            except BaseException:
+                gone = not _is_open(sock)
+                raise
+            finally:
+                if gone and sock.fileno() >= 0:
+                    # uvloop has closed the file. The socket object must not close
+                    # whatever has its number by now.
+                    sock.detach()
             return
         except asyncio.CancelledError:
             if self._attempt is attempt:
@@ -420,3 +436,12 @@ class Connector:
     def __repr__(self) -> str:
         where = self.getDestination()
         return f"<{self.__class__.__module__}.Connector to {where.host}:{where.port}, {self.state}>"
+
+
+def _is_open(sock: socket.socket) -> bool:
+    """Whether there is a file behind the socket object."""
+    try:
+        os.fstat(sock.fileno())
+    except OSError:
+        return False
+    return True

@@ -62,7 +62,7 @@ class Failure(BaseException):
     type: _Type
     tb: TracebackType | None
     count: int
-    captureVars: bool
+    captureVars = False
     pickled = 0
     _frames: list[Frame] | None = None
     _parents: list[str] | None = None
@@ -90,19 +90,24 @@ class Failure(BaseException):
         self.value = exc_value
         self.type = exc_type or exc_value.__class__
         self.tb = exc_tb or exc_value.__traceback__
-        self.captureVars = captureVars
+        if captureVars:
+            self.captureVars = captureVars
         self.count = next(_counter)
+
+    @classmethod
+    def _caught(cls, value: BaseException, tb: TracebackType | None) -> Failure:
+        """A Failure of an exception and a traceback that are known, at the least cost."""
+        self = cls.__new__(cls)
+        self.value = value
+        self.type = value.__class__
+        self.tb = tb
+        self.count = next(_counter)
+        return self
 
     @classmethod
     def _withoutTraceback(cls, value: BaseException) -> Failure:
         """A Failure of an exception that was never raised, at the least cost."""
-        self = cls.__new__(cls)
-        self.value = value
-        self.type = value.__class__
-        self.tb = None
-        self.captureVars = False
-        self.count = next(_counter)
-        return self
+        return cls._caught(value, None)
 
     # -- what it is -----------------------------------------------------------
 

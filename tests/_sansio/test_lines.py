@@ -158,9 +158,20 @@ def test_nothing_is_remembered_of_bytes_that_were_taken() -> None:
             splitter.feed(piece)
             assert splitter.next_line() is None
         assert splitter.take() == b"abcdefghi"
-    for piece in (b"a", b"b", b"\r\n"):
+    for piece in (b"abc", b"\r\n"):
         splitter.feed(piece)
-    assert splitter.next_line() == b"ab"
+    assert splitter.next_line() == b"abc"
+
+
+def test_a_long_line_does_not_count_for_the_next() -> None:
+    splitter = LineSplitter(b"\n", 2000)
+    splitter.feed(b"x" * 2000 + b"\nabc")
+    assert splitter.next_line() == b"x" * 2000
+    assert splitter.next_line() is None
+    splitter.feed(b"de")
+    assert splitter.next_line() is None
+    splitter.feed(b"\n")
+    assert splitter.next_line() == b"abcde"
 
 
 def test_no_delimiter_is_refused() -> None:

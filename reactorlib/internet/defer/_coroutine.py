@@ -32,11 +32,14 @@ from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType, GeneratorType
 from typing import IO, Any, NoReturn, ParamSpec, TypeVar, overload
 
+from reactorlib.internet.defer import _deferred
 from reactorlib.internet.defer._deferred import (
+    _PLAIN,
+    _SPECIAL,
     _UNCAUGHT,
-    _WAITER,
     CancelledError,
     Deferred,
+    _cancel_for_task,
     _caught,
 )
 from reactorlib.python._asyncio import running_loop
@@ -66,22 +69,19 @@ class CoroutineTask:
     """One coroutine, driven; see the module's docstring."""
 
     __slots__ = (
+        "__dict__",
         "__weakref__",
-        "_asyncio_future_blocking",
-        "_cancel_message",
-        "_cancel_requests",
+        "_below",
+        "_callbacks",
         "_context",
         "_coro",
         "_done",
-        "_done_callbacks",
         "_fut_waiter",
         "_loop",
         "_must_cancel",
-        "_name",
         "_registered",
         "_running",
         "_step",
-        "_turn",
         "_waiting_on",
         "deferred",
     )
@@ -89,52 +89,62 @@ class CoroutineTask:
     #: Says to Deferred.__await__ that this task takes the Deferred itself.
     _takes_deferreds = True
 
+    # Seldom set, so not worth a slot each.
+    _cancel_message: Any = None
+    _cancel_requests = 0
+    _asyncio_future_blocking = False
+    _turn: asyncio.Handle | None = None
+    _name: str | None = None
+
     def __init__(self, coro: Any) -> None:
+        #: What runs: the coroutine, or one that it has yielded and waits for.
         self._coro = coro
         self.deferred: Deferred[Any] = Deferred()
         self.deferred._driver = self
         self._context = contextvars.copy_context()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._registered = False
-        self._running = False
-        self._done = False
-        self._must_cancel = False
-        self._cancel_message: Any = None
-        self._cancel_requests = 0
-        self._asyncio_future_blocking = False
+        self._registered = self._running = self._done = self._must_cancel = False
+        #: Coroutines that have yielded the one that runs, the first one first.
+        self._below: list[Any] | None = None
+        #: The name and the shape that asyncio's own task has: anyio looks here.
+        self._callbacks: list[tuple[Callable[[Any], object], Any]] | None = None
         self._fut_waiter: Any = None
         self._waiting_on: Deferred[Any] | None = None
+        #: Our step in the Deferred that is waited for. Dropped when the waiting is
+        #: broken off, so that the old one, when its turn comes, is known to be stale.
         self._step: Any = None
-        self._turn: asyncio.Handle | None = None
-        self._done_callbacks: list[tuple[Callable[[Any], object], Any]] | None = None
-        self._name: str | None = None
 
     # -- running --------------------------------------------------------------
 
     def start(self) -> None:
         """Run to the first wait, inline."""
-        self._settle(self._enter(None, None))
+        finished = self._enter(None, None)
+        if finished is not None and isinstance(finished.result, Failure):
+            finished._own_failure(finished.result)
 
-    def resume(self, step: object, result: Any) -> Deferred[Any] | None:
+    def resume(self, step: object, result: Any, failed: bool) -> Deferred[Any] | None:
         """The Deferred that is waited for has `result` (a waiter's part)."""
         if step is not self._step:
             return None  # cancelled meanwhile, and no longer waiting for this
-        self._step = self._waiting_on = None
-        if isinstance(result, Failure):
+        self._waiting_on = None
+        if failed:
             return self._enter(None, result.value.with_traceback(result.tb))
         return self._enter(result, None)
 
     def _future_done(self, future: Any) -> None:
         """The future that is waited for is done; called by the loop."""
+        if future is not self._fut_waiter:
+            return  # cancelled inline meanwhile, and no longer waiting for this
         self._fut_waiter = None
+        value = exception = None
         try:
             value = future.result()
-        except _UNCAUGHT as exception:
-            self._settle(self._enter(None, exception, entered=True))
-        except BaseException as exception:
-            self._settle(self._enter(None, exception, entered=True))
-        else:
-            self._settle(self._enter(value, None, entered=True))
+        except BaseException as raised:
+            # Thrown outside this handler, and without this frame: for the coroutine
+            # there is no exception being handled here.
+            tb = raised.__traceback__
+            exception = raised.with_traceback(tb and tb.tb_next)
+        self._settle(self._enter(value, exception, entered=True))
 
     def _next_turn(self, exception: BaseException | None) -> None:
         """The loop has gone round; called by it."""
@@ -164,11 +174,7 @@ class CoroutineTask:
                 exception = self._cancelled_error()
         loop = running_loop()
         if loop is None:
-            self._running = True
-            try:
-                return self._context.run(self._spin, value, exception)
-            finally:
-                self._running = False
+            return self._context.run(self._spin, value, exception)
         self._loop = loop
         if not self._registered:
             self._registered = True
@@ -177,73 +183,110 @@ class CoroutineTask:
         if outer is not None:
             asyncio._leave_task(loop, outer)
         asyncio._enter_task(loop, self)  # type: ignore[arg-type]
-        self._running = True
         try:
             if entered:
                 return self._spin(value, exception)
             return self._context.run(self._spin, value, exception)
         finally:
-            self._running = False
             asyncio._leave_task(loop, self)  # type: ignore[arg-type]
             if outer is not None:
                 asyncio._enter_task(loop, outer)
 
     def _spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
-        coro = self._coro
-        while True:
-            try:
-                if exception is None:
-                    awaited = coro.send(value)
-                else:
-                    # The local name goes, so that the traceback does not lead back here.
-                    throw, exception = exception, None
-                    try:
-                        awaited = coro.throw(throw)
-                    finally:
-                        del throw
-            except StopIteration as stop:
-                return self._finish(stop.value)
-            except _Returned as returned:
-                return self._finish(returned.value)
-            except _UNCAUGHT:
-                self._done = True
-                self._unregister()
-                raise
-            except BaseException as raised:
-                return self._finish(_caught(raised))
-            value = None
-            if isinstance(awaited, CoroutineType) and isinstance(coro, GeneratorType):
-                awaited = ensureDeferred(awaited)
-            if isinstance(awaited, Deferred):
-                if awaited._settled() and not self._must_cancel:
-                    value = awaited.result
-                    if isinstance(value, Failure):
-                        awaited._seen = value
-                        awaited._handled()
-                        exception = value.value.with_traceback(value.tb)
-                        value = None
+        self._running = True
+        try:
+            while True:
+                coro = self._coro
+                try:
+                    if exception is None:
+                        awaited = coro.send(value)
+                    else:
+                        # The local name goes, so that the traceback does not lead back here.
+                        throw, exception = exception, None
+                        try:
+                            awaited = coro.throw(throw)
+                        finally:
+                            del throw
+                except (StopIteration, _Returned) as stop:
+                    value = stop.value
+                    if not self._below:
+                        return self._finish(value, False)
+                    self._coro = self._below.pop()
                     continue
-                self._waiting_on = awaited
-                self._step = (_WAITER, self)
-                awaited._steps.append(self._step)
-            elif getattr(awaited, "_asyncio_future_blocking", None) is not None:
-                exception = self._wait_for_future(awaited)
-            elif isinstance(coro, GeneratorType):
+                except _UNCAUGHT:
+                    self._done = True
+                    self._unregister()
+                    # Nothing comes of it any more; whoever waits can still be cancelled.
+                    self.deferred._driver = None
+                    raise
+                except BaseException as raised:
+                    if not self._below:
+                        return self._finish(_caught(raised), True)
+                    self._coro = self._below.pop()
+                    tb = raised.__traceback__
+                    exception = raised.with_traceback((tb and tb.tb_next) or tb)
+                    continue
+                if isinstance(awaited, Deferred):
+                    if awaited.called and (
+                        (not awaited.paused and not awaited._steps) or awaited._settled()
+                    ):
+                        value = awaited.result
+                        if type(value) not in _PLAIN and isinstance(value, Failure):
+                            awaited._see(value)
+                            exception = value.value.with_traceback(value.tb)
+                            value = None
+                        continue
+                    self._waiting_on = awaited
+                    if self._step is None:
+                        self._step = (self, _SPECIAL)
+                    if awaited._steps:
+                        awaited._steps.append(self._step)
+                    else:
+                        awaited._steps = [self._step]
+                    if not self._must_cancel:
+                        return None
+                else:
+                    value, exception, goes_on = self._wait_for(awaited)
+                    if goes_on:
+                        continue
+                if not self._must_cancel:
+                    return None
+                self._must_cancel = False
+                exception = self._interrupt()
+                if exception is None:
+                    return None
+        finally:
+            self._running = False
+
+    def _wait_for(self, awaited: Any) -> tuple[Any, BaseException | None, bool]:
+        """
+        Wait for something that is not a Deferred.
+
+        Returns:
+            a value and an exception to go on with, and whether to go on rather
+            than to wait.
+        """
+        error: BaseException | None
+        if getattr(awaited, "_asyncio_future_blocking", None) is not None:
+            error = self._wait_for_future(awaited)
+        elif isinstance(self._coro, GeneratorType):
+            if not isinstance(awaited, CoroutineType):
                 # `yield 5` under inlineCallbacks is 5, at once.
-                value = awaited
-                continue
-            elif awaited is None:
-                exception = self._wait_for_turn()
-            else:
-                exception = RuntimeError(
-                    f"a coroutine under a Deferred awaited something that yields {awaited!r}; "
-                    "it can await Deferreds, coroutines, and what asyncio can await"
-                )
-            if exception is None:
-                if self._must_cancel:
-                    self._must_cancel = False
-                    self._interrupt()
-                return None
+                return awaited, None, True
+            # It runs as part of this task, as one that is awaited does.
+            if self._below is None:
+                self._below = []
+            self._below.append(self._coro)
+            self._coro = awaited
+            return None, None, True
+        elif awaited is None:
+            error = self._wait_for_turn()
+        else:
+            error = RuntimeError(
+                f"a coroutine under a Deferred awaited something that yields {awaited!r}; "
+                "it can await Deferreds, coroutines, and what asyncio can await"
+            )
+        return None, error, error is not None
 
     def _wait_for_future(self, future: Any) -> BaseException | None:
         loop = self._loop
@@ -269,23 +312,21 @@ class CoroutineTask:
         self._turn = loop.call_soon(self._next_turn, None, context=self._context)
         return None
 
-    def _finish(self, result: Any) -> Deferred[Any] | None:
+    def _finish(self, result: Any, failed: bool) -> Deferred[Any] | None:
         self._done = True
-        self._unregister()
+        self._step = None
+        if self._registered:
+            self._unregister()
         d = self.deferred
         d._driver = None
-        if self._done_callbacks:
+        if self._callbacks:
             assert self._loop is not None
-            for fn, context in self._done_callbacks:
+            for fn, context in self._callbacks:
                 self._loop.call_soon(fn, self, context=context)
-            self._done_callbacks = None
+            self._callbacks = None
         if d.called:
             return None  # someone else has fired it; the coroutine ran on regardless
-        if (
-            self._cancel_requests
-            and isinstance(result, Failure)
-            and isinstance(result.value, CancelledError)
-        ):
+        if failed and self._cancel_requests and isinstance(result.value, CancelledError):
             # Cancelled through asyncio, which reports no cancelled task.
             d._seen = result
         d.called = True
@@ -299,7 +340,7 @@ class CoroutineTask:
     # -- cancelling -----------------------------------------------------------
 
     def _cancelled_error(self) -> CancelledError:
-        message, self._cancel_message = self._cancel_message, None
+        message = self._cancel_message
         return CancelledError() if message is None else CancelledError(message)
 
     def cancel(self, msg: Any = None) -> bool:
@@ -319,45 +360,68 @@ class CoroutineTask:
             self._interrupt()
         return True
 
-    def _interrupt(self) -> None:
-        """Stop waiting, and have the cancellation raised on the next turn."""
+    def _interrupt(self) -> CancelledError | None:
+        """
+        Stop waiting, and have the cancellation raised on the next turn.
+
+        Returns:
+            what is to be raised at once, in the running coroutine, where there is
+            no loop to have a next turn.
+        """
         message = self._cancel_message
         if self._fut_waiter is not None:
             if not self._fut_waiter.cancel(msg=message):
                 self._must_cancel = True  # the future is done, and its callback on the way
-            return
-        loop = running_loop() or self._loop
-        if loop is None:
-            self.cancelInline(message)
-            return
-        waiting_on, self._waiting_on, self._step = self._waiting_on, None, None
+            return None
         if self._turn is not None:
-            self._turn.cancel()
-        self._loop = loop
-        self._turn = loop.call_soon(self._next_turn, self._cancelled_error(), context=self._context)
+            # Not put off: who cancels once every turn would never be done.
+            self._must_cancel = True
+            return None
+        waiting_on, self._waiting_on, self._step = self._waiting_on, None, None
+        loop = running_loop() or self._loop
+        if loop is not None and not loop.is_closed():
+            self._loop = loop
+            error = self._cancelled_error()
+            self._turn = loop.call_soon(self._next_turn, error, context=self._context)
         if waiting_on is not None:
-            waiting_on.cancel(message)
+            _cancel_for_task(waiting_on, message)
+        if self._turn is not None or self._done:
+            return None
+        if self._running:
+            return self._cancelled_error()
+        self._settle(self._enter(None, self._cancelled_error()))
+        return None
 
-    def cancelInline(self, msg: object = None) -> None:
-        """`Deferred.cancel()`: cancel what is waited for, and go on with what that gives."""
-        if self._running or self._done:
-            self._must_cancel = not self._done
+    def cancelInline(self, msg: object = None) -> Deferred[Any] | None:
+        """
+        `Deferred.cancel()`: go on at once with what cancelling gives.
+
+        Returns:
+            the Deferred that is waited for; the caller is to cancel it, and its
+            outcome resumes the coroutine.
+        """
+        if self._done:
+            return None
+        if self._running:
+            self._must_cancel = True
             self._cancel_message = msg
-        elif self._waiting_on is not None:
-            self._waiting_on.cancel(msg)
-        elif self._fut_waiter is not None:
+            return None
+        if self._waiting_on is not None:
+            return self._waiting_on
+        if self._fut_waiter is not None:
             future = self._fut_waiter
-            if future.cancel(msg=msg) and future.done():
-                # A plain future is cancelled at once; a task has to run first.
-                future.remove_done_callback(self._future_done)
-                self._fut_waiter = None
-                self._cancel_message = msg
-                self._settle(self._enter(None, self._cancelled_error()))
+            future.cancel(msg=msg)
+            if not future.done():
+                return None  # a task, which has to run first
+            self._fut_waiter = None
+            if not future.cancelled():
+                future.exception()  # it was done before; its error counts as seen
         elif self._turn is not None:
             self._turn.cancel()
             self._turn = None
-            self._cancel_message = msg
-            self._settle(self._enter(None, self._cancelled_error()))
+        self._cancel_message = msg
+        self._settle(self._enter(None, self._cancelled_error()))
+        return None
 
     def cancelling(self) -> int:
         """How many requests to cancel have come and not been taken back."""
@@ -391,34 +455,43 @@ class CoroutineTask:
         """What the Deferred's `result` is, or an exception, as of a task."""
         exception = self.exception()
         if exception is not None:
-            raise exception
-        return self.deferred.result
+            try:
+                raise exception.with_traceback(self.deferred.result.tb)
+            finally:
+                del exception  # its traceback leads here
+        return getattr(self.deferred, "result", None)
 
     def exception(self) -> BaseException | None:
         """The exception that ended it, as of a task."""
         if not self._done:
             raise asyncio.InvalidStateError("the coroutine is still running")
-        cancelled = self._cancellation()
-        if cancelled is not None:
-            raise cancelled
         result = getattr(self.deferred, "result", None)
-        return result.value if isinstance(result, Failure) else None
+        if not isinstance(result, Failure):
+            return None
+        self.deferred._see(result)
+        if isinstance(result.value, CancelledError):
+            raise result.value
+        return result.value
+
+    def _make_cancelled_error(self) -> CancelledError:
+        """What `asyncio.gather` asks a cancelled task for."""
+        return self._cancellation() or self._cancelled_error()
 
     def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
         """Have the loop call `fn(self)` once the coroutine has ended."""
         context = context or contextvars.copy_context()
         if self._done:
             self.get_loop().call_soon(fn, self, context=context)
-        elif self._done_callbacks is None:
-            self._done_callbacks = [(fn, context)]
+        elif self._callbacks is None:
+            self._callbacks = [(fn, context)]
         else:
-            self._done_callbacks.append((fn, context))
+            self._callbacks.append((fn, context))
 
     def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
-        callbacks = self._done_callbacks or []
+        callbacks = self._callbacks or []
         kept = [entry for entry in callbacks if entry[0] != fn]
-        self._done_callbacks = kept
+        self._callbacks = kept
         return len(callbacks) - len(kept)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -429,7 +502,7 @@ class CoroutineTask:
 
     def get_coro(self) -> Any:
         """The coroutine."""
-        return self._coro
+        return self._below[0] if self._below else self._coro
 
     def get_context(self) -> contextvars.Context:
         """The context in which it runs: a copy of its maker's."""
@@ -455,7 +528,8 @@ class CoroutineTask:
 
     def get_stack(self, *, limit: int | None = None) -> list[Any]:
         """The frame where the coroutine waits, in a list; empty when it has ended."""
-        frame = getattr(self._coro, "cr_frame", None) or getattr(self._coro, "gi_frame", None)
+        coro = self.get_coro()
+        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
         return [] if frame is None or limit == 0 else [frame]
 
     def print_stack(self, *, limit: int | None = None, file: IO[str] | None = None) -> None:
@@ -473,7 +547,8 @@ class CoroutineTask:
 
     def __repr__(self) -> str:
         state = "done" if self._done else "running" if self._running else "waiting"
-        name = getattr(self._coro, "__qualname__", repr(self._coro))
+        coro = self.get_coro()
+        name = getattr(coro, "__qualname__", repr(coro))
         return f"<CoroutineTask {self.get_name()} {state} coro=<{name}()>>"
 
 
@@ -532,6 +607,9 @@ def inlineCallbacks(
         return task.deferred
 
     return unwindGenerator
+
+
+_deferred._run_coroutine = run_coroutine
 
 
 def returnValue(val: object) -> NoReturn:

@@ -5,14 +5,13 @@ A Deferred has a result or it has none yet (`called`), and a list of steps that
 wait for it. Steps run as soon as there is a result, in order, each once, inline
 in whoever provided the result. A step is a pair:
 
-- `(callback, errback)`, each None or `(function, args, kwargs)`: takes the
-  result, gives the next one.
-- `(_CHAIN, outer)`: the Deferred `outer` waits for this one, because one of its
+- `(callback, errback)`, either may be None: takes the result, gives the next one.
+- `(outer, _SPECIAL)`: the Deferred `outer` waits for this one, because one of its
   callbacks returned it. It takes the result over and leaves None behind.
-- `(_WAITER, waiter)`: a coroutine or a future waits. It sees the result and
+- `(waiter, _SPECIAL)`: a coroutine or a future waits. It sees the result and
   leaves it in place, so that any number of waiters and later callbacks see it
-  too. `waiter.resume(step, result)` may answer with a Deferred that it has
-  provided with a result and whose steps are to run next.
+  too. `waiter.resume(step, result, failed)` may answer with a Deferred that it
+  has provided with a result and whose steps are to run next.
 
 `_run` is a loop over a stack of Deferreds, not a recursion: a chain of any
 depth, through callbacks and coroutines alike, uses one Python frame of ours.
@@ -39,9 +38,7 @@ from typing import (
     Concatenate,
     Generic,
     ParamSpec,
-    Protocol,
     TypeVar,
-    cast,
     overload,
 )
 
@@ -69,29 +66,47 @@ class AlreadyCalledError(Exception):
     """A Deferred was given a second result. It keeps the first."""
 
 
-class _Waiter(Protocol):
-    def resume(self, step: object, result: Any) -> Deferred[Any] | None: ...
+_Step = tuple[Any, Any]
 
+#: In place of an errback: the step is a Deferred or a waiter.
+_SPECIAL = object()
 
-_Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-_Steps = Iterator[tuple[Any, Any]]
-_CHAIN = ("chain",)
-_WAITER = ("waiter",)
 _UNCAUGHT = (KeyboardInterrupt, SystemExit)
 
+#: How far a cancellation has come: the canceller has been asked; or there was
+#: none, and one late result from whoever works on it is to be ignored.
+_NO, _ASKED, _SURPRISE = range(3)
 
-def _call(
-    function: Callable[..., Any] | None,
-    args: tuple[Any, ...] | None,
-    kwargs: dict[str, Any] | None,
-) -> _Call | None:
-    """One half of a step."""
-    return None if function is None else (function, args or (), kwargs or {})
+#: Results of these very types need no closer look.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+
+#: Runs a coroutine for a Deferred. Set by `_coroutine`, which stands on this module.
+_run_coroutine: Callable[[Any], Deferred[Any]] = NotImplemented
 
 
-def _steps_done(d: Deferred[Any], iterator: _Steps) -> int:
+def _with_arguments(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[[Any], Any]:
+    """What takes the result alone."""
+    return lambda result: function(result, *args, **kwargs)
+
+
+def _steps_done(d: Deferred[Any], iterator: Iterator[_Step]) -> int:
     """How many of the steps of `d` the iterator over them has passed."""
     return len(d._steps) - iterator.__length_hint__()  # type: ignore[attr-defined,no-any-return]
+
+
+def _go_back(
+    outside: list[tuple[Deferred[Any], Iterator[_Step]]],
+) -> tuple[Deferred[Any], Iterator[_Step]] | None:
+    """Who was left for another that went first, unless it has been paused meanwhile."""
+    while outside:
+        d, steps = outside.pop()
+        if not d.paused:
+            return d, steps
+        d._steps = d._steps[_steps_done(d, steps) :]
+        d._running = False
+    return None
 
 
 class _Unhandled:
@@ -125,26 +140,47 @@ class Deferred(Generic[T]):
         result: the result so far; missing before there is one.
     """
 
-    called = False
-    paused = 0
+    # Slots, and all of them set at once: CPython's shared keys would do as well
+    # only if every Deferred were to set the same attributes, early.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_cancelled",
+        "_canceller",
+        "_chainedTo",
+        "_driver",
+        "_running",
+        "_seen",
+        "_steps",
+        "_unhandled",
+        "called",
+        "paused",
+        "result",
+    )
+
     debug = False
     result: Any
-
-    _steps: list[tuple[Any, Any]]
-    _running = False
-    _cancelling = False
-    _surprise_allowed = False
-    _chainedTo: Deferred[Any] | None = None
-    _driver: Any = None
-    _unhandled: _Unhandled | None = None
-    _seen: Failure | None = None
+    #: A list as soon as there are any.
+    _steps: Any
+    _chainedTo: Deferred[Any] | None
+    _unhandled: _Unhandled | None
+    _seen: Failure | None
+    #: The CoroutineTask whose outcome this is.
+    _driver: Any
+    #: One of _NO, _ASKED and _SURPRISE.
+    _cancelled: int
     #: Where it was made and where it was given its result, while debugging.
     _made: list[str] | None = None
     _fired: list[str] | None = None
 
     def __init__(self, canceller: Callable[[Deferred[Any]], object] | None = None) -> None:
+        self.called = False
+        self.paused = 0
+        self._steps = ()
+        self._running = False
+        self._cancelled = _NO
         self._canceller = canceller
-        self._steps = []
+        self._chainedTo = self._unhandled = self._seen = self._driver = None
         if self.debug:
             self._made = traceback.format_stack()[:-1]
 
@@ -167,15 +203,20 @@ class Deferred(Generic[T]):
         may be a coroutine function, or return a Deferred: the next step waits
         for it.
         """
-        self._steps.append(
-            (
-                _call(callback, callbackArgs, callbackKeywords),
-                _call(errback, errbackArgs, errbackKeywords),
-            )
-        )
+        if callback is not None and (callbackArgs or callbackKeywords):
+            callback = _with_arguments(callback, callbackArgs or (), callbackKeywords or {})
+        if errback is not None and (errbackArgs or errbackKeywords):
+            errback = _with_arguments(errback, errbackArgs or (), errbackKeywords or {})
+        self._add_step((callback, errback))
+        return self
+
+    def _add_step(self, step: _Step) -> None:
+        if self._steps:
+            self._steps.append(step)
+        else:
+            self._steps = [step]
         if self.called:
             self._run()
-        return self
 
     @overload
     def addCallback(
@@ -200,7 +241,13 @@ class Deferred(Generic[T]):
     ) -> Deferred[_Next]: ...
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step for success; a failure passes it."""
-        self._steps.append(((callback, args, kwargs), None))
+        if args or kwargs:
+            callback = _with_arguments(callback, args, kwargs)
+        # As _add_step, without the call: this is the busiest line of many programs.
+        if self._steps:
+            self._steps.append((callback, None))
+        else:
+            self._steps = [(callback, None)]
         if self.called:
             self._run()
         return self
@@ -235,22 +282,27 @@ class Deferred(Generic[T]):
     ) -> Deferred[T | _Next]: ...
     def addErrback(self, errback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step for failure; a success passes it."""
-        self._steps.append((None, (errback, args, kwargs)))
+        if args or kwargs:
+            errback = _with_arguments(errback, args, kwargs)
+        if self._steps:
+            self._steps.append((None, errback))
+        else:
+            self._steps = [(None, errback)]
         if self.called:
             self._run()
         return self
 
     def addBoth(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step that gets success and failure alike."""
-        call = (callback, args, kwargs)
-        self._steps.append((call, call))
-        if self.called:
-            self._run()
+        if args or kwargs:
+            callback = _with_arguments(callback, args, kwargs)
+        self._add_step((callback, callback))
         return self
 
     def chainDeferred(self, d: Deferred[T]) -> Deferred[None]:
         """Give `d` the result, whichever it is; None is left here."""
-        d._chainedTo = self
+        if not d.called:
+            d._chainedTo = self
         return self.addCallbacks(d.callback, d.errback)
 
     # -- giving the result ----------------------------------------------------
@@ -263,7 +315,7 @@ class Deferred(Generic[T]):
             AlreadyCalledError: there is one already.
             TypeError: `result` is a Deferred; return it from a callback instead.
         """
-        if isinstance(result, Deferred):
+        if type(result) not in _PLAIN and isinstance(result, Deferred):
             raise TypeError(
                 "callback() takes a result, not a Deferred; to wait for another Deferred, "
                 "return it from a callback or use chainDeferred()"
@@ -284,29 +336,27 @@ class Deferred(Generic[T]):
         if fail is None:
             fail = Failure(captureVars=self.debug)
         elif not isinstance(fail, Failure):
-            fail = Failure(fail)
+            if not isinstance(fail, BaseException):
+                raise TypeError(f"errback() takes a Failure or an exception, not {fail!r}")
+            fail = Failure._caught(fail, fail.__traceback__)
         self._fire(fail)
 
     def _fire(self, result: Any) -> None:
         if self.called:
-            if self._surprise_allowed:
-                # Cancelled without a canceller: whoever works on the result
-                # does not know that nobody wants it any more.
-                self._surprise_allowed = False
+            if self._cancelled == _SURPRISE:
+                self._cancelled = _ASKED
                 return
             history = self._history()
             raise AlreadyCalledError(*([history] if history else []))
         if self.debug:
             self._fired = traceback.format_stack()[:-2]
         self.called = True
-        self._canceller = None
-        if self._chainedTo is not None:
-            self._chainedTo = None
+        self._canceller = self._chainedTo = None
         self.result = result
         if self._steps:
             self._run()
-        elif isinstance(result, Failure) and not self.paused:
-            self._own_failure()
+        elif type(result) not in _PLAIN and isinstance(result, Failure) and not self.paused:
+            self._own_failure(result)
 
     def _history(self) -> str:
         """Where this Deferred was made and fired, if debugging has kept it."""
@@ -335,101 +385,149 @@ class Deferred(Generic[T]):
         if self._running or self.paused:
             return
         current: Deferred[Any] = self
-        iterator: _Steps = iter(self._steps)
-        outside: list[tuple[Deferred[Any], _Steps]] = []
+        steps: Iterator[_Step] = iter(self._steps)
+        outside: list[tuple[Deferred[Any], Iterator[_Step]]] | None = None
         while True:
             current._running = True
             result = current.result
+            failed = type(result) not in _PLAIN and isinstance(result, Failure)
             awaken: Deferred[Any] | None = None
             try:
-                for step in iterator:
-                    kind, other = step
-                    if kind is _WAITER:
-                        if isinstance(result, Failure):
-                            current._seen = result
-                        awaken = other.resume(step, result)
-                        if awaken is not None:
-                            break
-                        continue
-                    if kind is _CHAIN:
-                        other._chainedTo = None
-                        other.result = result
-                        other.paused -= 1
-                        current.result = result = None
-                        if other.paused:
-                            continue
-                        awaken = other
-                        break
-                    call = other if isinstance(result, Failure) else kind
-                    if call is None:
-                        continue
-                    function, args, kwargs = call
-                    try:
-                        if args or kwargs:
-                            result = function(result, *args, **kwargs)
+                for step in steps:
+                    callback, errback = step
+                    if errback is _SPECIAL:
+                        if isinstance(callback, Deferred):
+                            awaken = current._hand_over(callback)
+                            result = None
+                            failed = False
                         else:
-                            result = function(result)
+                            if failed:
+                                current._seen = result
+                            awaken = callback.resume(step, result, failed)
+                        if awaken is None and not current.paused:
+                            continue
+                        break
+                    function = errback if failed else callback
+                    if function is None:
+                        continue
+                    try:
+                        result = function(result)
                     except _UNCAUGHT:
                         raise
                     except BaseException as exception:
                         result = _caught(exception)
+                        failed = True
                     else:
-                        if isinstance(result, CoroutineType):
-                            result = current.fromCoroutine(result)
-                        if isinstance(result, Deferred):
-                            inner = result
-                            if inner is current:
-                                result = Failure(
-                                    RuntimeError(
-                                        "a callback returned the Deferred that it was called by, "
-                                        "which would wait for itself"
-                                    )
-                                )
-                            elif inner._settled():
-                                result = inner.result
-                                inner.result = None
-                                inner._handled()
-                            else:
-                                current.result = inner
-                                current._chainedTo = inner
-                                current.paused += 1
-                                inner._steps.append((_CHAIN, current))
-                                break
+                        failed = False
+                        if type(result) not in _PLAIN:
+                            if type(result) is CoroutineType:
+                                result = _run_coroutine(result)
+                            if isinstance(result, Deferred):
+                                if not current._take_over(result):
+                                    break
+                                result = current.result
+                            failed = type(result) not in _PLAIN and isinstance(result, Failure)
                     current.result = result
                     if current.paused:
                         break
+                else:
+                    current._steps = ()
+                    current._running = False
+                    if failed:
+                        current._own_failure(result)
+                    elif current._unhandled is not None:
+                        current._handled()
+                    if not outside or (back := _go_back(outside)) is None:
+                        return
+                    current, steps = back
+                    continue
             except BaseException:
                 # A KeyboardInterrupt goes through; every step has run or it has not.
-                for d, steps in [*outside, (current, iterator)]:
-                    del d._steps[: _steps_done(d, steps)]
+                for d, passed in [*(outside or ()), (current, steps)]:
+                    d._steps = d._steps[_steps_done(d, passed) :]
                     d._running = False
                 raise
-            done = _steps_done(current, iterator)
+            # Stopped on the way: something has to be waited for, or goes first.
+            done = _steps_done(current, steps)
             if awaken is None or done == len(current._steps):
                 del current._steps[:done]
                 current._running = False
-                current._own_failure()
+                if not current._steps and isinstance(current.result, Failure):
+                    current._own_failure(current.result)
+                elif current._unhandled is not None:
+                    current._handled()
+            elif outside is None:
+                outside = [(current, steps)]
             else:
-                outside.append((current, iterator))
+                outside.append((current, steps))
             if awaken is not None and not awaken._running and not awaken.paused:
                 current = awaken
-                iterator = iter(awaken._steps)
-            elif outside:
-                current, iterator = outside.pop()
+                steps = iter(current._steps)
+            elif outside and (back := _go_back(outside)) is not None:
+                current, steps = back
             else:
                 return
 
-    def _own_failure(self) -> None:
-        """Have the failure reported that no step is left for, if there is one."""
-        result = self.result
-        if isinstance(result, Failure) and not self._steps:
-            if self._seen is not result:
-                if self._unhandled is not None:
-                    self._unhandled.failure = result
-                else:
-                    self._unhandled = _Unhandled(result, self._history())
+    def _hand_over(self, outer: Deferred[Any]) -> Deferred[Any] | None:
+        """Give the result to the Deferred that waits for it; that, if it can run now."""
+        outer._chainedTo = None
+        outer.result = self.result
+        outer.paused -= 1
+        self.result = None
+        return None if outer.paused else outer
+
+    def _take_over(self, inner: Deferred[Any]) -> bool:
+        """
+        A callback has returned `inner`: its result becomes this one's.
+
+        Returns:
+            whether it is there already; if not, this Deferred is paused until then.
+        """
+        if inner is self:
+            self.result = Failure(
+                RuntimeError(
+                    "a callback returned the Deferred that it was called by, "
+                    "which would wait for itself"
+                )
+            )
+            return True
+        if inner.called and not inner.paused and not inner._steps:
+            self.result = inner.result
+            inner.result = None
+            if inner._unhandled is not None:
+                inner._handled()
+            return True
+        self.result = inner
+        self._chainedTo = inner
+        self.paused += 1
+        if inner._steps:
+            inner._steps.append((self, _SPECIAL))
+        else:
+            inner._steps = [(self, _SPECIAL)]
+        return False
+
+    def _own_failure(self, failure: Failure) -> None:
+        """No step is left for the failure: have it reported, unless a waiter has seen it."""
+        if self._seen is failure:
+            if self._unhandled is not None:
+                self._handled()
         elif self._unhandled is not None:
+            self._unhandled.failure = failure
+        else:
+            self._unhandled = _Unhandled(failure, self._history())
+
+    def _see(self, failure: Failure) -> None:
+        """A waiter has seen the failure, which so counts as handled."""
+        self._seen = failure
+        if self._unhandled is not None:
             self._handled()
+
+    def _wait(self, step: _Step) -> None:
+        """Add a waiter's step to a Deferred that is not settled."""
+        if self._steps:
+            self._steps.append(step)
+        else:
+            self._steps = [step]
 
     def _handled(self) -> None:
         if self._unhandled is not None:
@@ -438,6 +536,8 @@ class Deferred(Generic[T]):
 
     def _settled(self) -> bool:
         """Whether `result` is final for now: all steps have run."""
+        if self.called and self._steps and not self._running:
+            self._run()  # a KeyboardInterrupt had come between
         return self.called and not self.paused and not self._steps
 
     # -- cancelling -----------------------------------------------------------
@@ -455,18 +555,30 @@ class Deferred(Generic[T]):
             msg: what the `CancelledError` is to say.
         """
         target: Deferred[Any] = self
-        while target.called:
-            if target._chainedTo is None:
-                return
-            target = target._chainedTo
-        if target._driver is not None:
-            target._driver.cancelInline(msg)
-        elif not target._cancelling:
-            target._cancelling = True
+        mark, hops = self, 0
+        while True:
+            if target.called:
+                if target._chainedTo is None:
+                    return
+                target = target._chainedTo
+            elif target._driver is not None:
+                awaited = target._driver.cancelInline(msg)
+                if awaited is None:
+                    return
+                target = awaited
+            else:
+                break
+            hops += 1
+            if target is mark:
+                return  # they wait for each other in a ring, which nothing can end
+            if hops & (hops - 1) == 0:
+                mark = target
+        if target._cancelled == _NO:
+            target._cancelled = _ASKED
             canceller = target._canceller
             try:
                 if canceller is None:
-                    target._surprise_allowed = True
+                    target._cancelled = _SURPRISE
                 else:
                     canceller(target)
             finally:
@@ -485,9 +597,7 @@ class Deferred(Generic[T]):
         Raises:
             NotACoroutineError: `coro` is none.
         """
-        from reactorlib.internet.defer._coroutine import run_coroutine
-
-        return run_coroutine(coro)
+        return _run_coroutine(coro)
 
     def addTimeout(
         self,
@@ -536,17 +646,23 @@ class Deferred(Generic[T]):
         return self.addBoth(translate)
 
     def __await__(self) -> Generator[Any, Any, T]:
-        if not self._settled():
-            waiter = _future_for_task(self)
+        if self.called and not self.paused and not self._steps:
+            result: Any = self.result
+            if type(result) not in _PLAIN and isinstance(result, Failure):
+                self._see(result)
+                # The traceback keeps this frame, which must not lead back to it.
+                try:
+                    raise result.value.with_traceback(result.tb)
+                finally:
+                    del self, result
+            return result  # type: ignore[no-any-return]
+        waiter = _future_for_task(self)
+        try:
             if waiter is None:
-                return cast(T, (yield self))
+                return (yield self)  # type: ignore[no-any-return]
             return (yield from waiter)
-        result = self.result
-        if isinstance(result, Failure):
-            self._seen = result
-            self._handled()
-            raise result.value.with_traceback(result.tb)
-        return cast(T, result)
+        finally:
+            del self, waiter
 
     __iter__ = __await__
 
@@ -605,8 +721,7 @@ class Deferred(Generic[T]):
             raise asyncio.InvalidStateError("this Deferred has no result yet")
         if not isinstance(self.result, Failure):
             return None
-        self._seen = self.result
-        self._handled()
+        self._see(self.result)
         if isinstance(self.result.value, CancelledError):
             raise self.result.value
         return self.result.value
@@ -615,16 +730,16 @@ class Deferred(Generic[T]):
         """Have the running loop call `fn(self)` once there is a result, as a future does."""
         waiter = _DoneCallback(self, fn, context)
         if self._settled():
-            waiter.resume(None, self.result)
+            waiter.resume(None, self.result, False)
         else:
-            self._steps.append((_WAITER, waiter))
+            self._wait((waiter, _SPECIAL))
 
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
-        for kind, other in self._steps:
-            if kind is _WAITER and isinstance(other, _DoneCallback) and other.fn == fn:
-                other.fn = None
+        for waiter, _ in self._steps:
+            if isinstance(waiter, _DoneCallback) and waiter.fn == fn:
+                waiter.fn = None
                 found += 1
         return found
 
@@ -643,8 +758,26 @@ class Deferred(Generic[T]):
 def _caught(exception: BaseException) -> Failure:
     """A Failure that begins at the user's frame rather than at ours."""
     tb = exception.__traceback__
-    # Where a C function raised, our frame is all there is.
-    return Failure(exception, None, (tb and tb.tb_next) or tb, Deferred.debug)
+    # Where a C function raised, our frame is all there is. Elsewhere the exception
+    # lets go of it: it leads to the Deferred, and from there back to the failure.
+    if tb is not None and tb.tb_next is not None:
+        tb = exception.__traceback__ = tb.tb_next
+    failure = Failure._caught(exception, tb)
+    if Deferred.debug:
+        failure.captureVars = True
+    return failure
+
+
+def _cancel_for_task(d: Deferred[Any], msg: object) -> None:
+    """
+    Cancel what a task waits for; the task is cancelled whatever comes of it.
+
+    A canceller that raises is reported: a task's `cancel()` raises nothing.
+    """
+    try:
+        d.cancel(msg)
+    except Exception as exception:
+        report(_log, f"the canceller of {d!r} failed", _caught(exception))
 
 
 class _DoneCallback:
@@ -658,7 +791,7 @@ class _DoneCallback:
         self.context = context
         self.loop = asyncio.get_running_loop()
 
-    def resume(self, step: object, result: Any) -> None:
+    def resume(self, step: object, result: Any, failed: bool) -> None:
         if self.fn is not None:
             self.loop.call_soon(self.fn, self.deferred, context=self.context)
 
@@ -672,29 +805,33 @@ class _WaitingFuture(asyncio.Future[T]):
         super().__init__(loop=loop)
         self._deferred = deferred
         if deferred._settled():
-            if isinstance(deferred.result, Failure):
-                deferred._seen = deferred.result
-                deferred._handled()
-            self.resume(None, deferred.result)
+            failed = isinstance(deferred.result, Failure)
+            if failed:
+                deferred._see(deferred.result)
+            self.resume(None, deferred.result, failed)
         else:
-            deferred._steps.append((_WAITER, self))
+            deferred._wait((self, _SPECIAL))
 
-    def resume(self, step: object, result: Any) -> None:
+    def resume(self, step: object, result: Any, failed: bool) -> None:
         if self.done():
             return
-        if not isinstance(result, Failure):
+        if not failed:
             self.set_result(result)
         elif isinstance(result.value, CancelledError):
             super().cancel(*result.value.args[:1])
         else:
-            result.value.__traceback__ = result.tb
-            self.set_exception(result.value)
+            error = result.value.with_traceback(result.tb)
+            if isinstance(error, StopIteration):
+                # In a coroutine it would mean the end, and a future refuses it.
+                stop, error = error, RuntimeError("the Deferred failed with StopIteration")
+                error.__cause__ = stop
+            self.set_exception(error)
 
     def cancel(self, msg: Any = None) -> bool:
         if not super().cancel(msg):
             return False
         # This future is cancelled whatever the canceller does with the Deferred.
-        self._deferred.cancel(msg)
+        _cancel_for_task(self._deferred, msg)
         return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from reactorlib.internet.defer._deferred import Deferred
@@ -85,9 +86,10 @@ class DeferredList(Deferred[Any]):
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
         for index, deferred in enumerate(self._deferredList):
-            deferred.addBoth(self._one_fired, index)
+            step = partial(self._one_fired, index)
+            deferred._add_step((step, step))
 
-    def _one_fired(self, result: Any, index: int) -> Any:
+    def _one_fired(self, index: int, result: Any) -> Any:
         succeeded = not isinstance(result, Failure)
         self.resultList[index] = (succeeded, result)
         self.finishedCount += 1

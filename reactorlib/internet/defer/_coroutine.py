@@ -35,8 +35,8 @@ from typing import IO, Any, NoReturn, ParamSpec, TypeVar, overload
 from reactorlib.internet.defer import _deferred
 from reactorlib.internet.defer._deferred import (
     _PLAIN,
-    _SPECIAL,
     _UNCAUGHT,
+    _WAITER,
     CancelledError,
     Deferred,
     _cancel_for_task,
@@ -129,6 +129,8 @@ class CoroutineTask:
         self._waiting_on = None
         if failed:
             return self._enter(None, result.value.with_traceback(result.tb))
+        if running_loop() is None and not self._must_cancel:
+            return self._context.run(self._spin, result, None)
         return self._enter(result, None)
 
     def _future_done(self, future: Any) -> None:
@@ -238,7 +240,7 @@ class CoroutineTask:
                         continue
                     self._waiting_on = awaited
                     if self._step is None:
-                        self._step = (self, _SPECIAL)
+                        self._step = (self, _WAITER)
                     if awaited._steps:
                         awaited._steps.append(self._step)
                     else:

@@ -6,9 +6,9 @@ wait for it. Steps run as soon as there is a result, in order, each once, inline
 in whoever provided the result. A step is a pair:
 
 - `(callback, errback)`, either may be None: takes the result, gives the next one.
-- `(outer, _SPECIAL)`: the Deferred `outer` waits for this one, because one of its
+- `(outer, _CHAIN)`: the Deferred `outer` waits for this one, because one of its
   callbacks returned it. It takes the result over and leaves None behind.
-- `(waiter, _SPECIAL)`: a coroutine or a future waits. It sees the result and
+- `(waiter, _WAITER)`: a coroutine or a future waits. It sees the result and
   leaves it in place, so that any number of waiters and later callbacks see it
   too. `waiter.resume(step, result, failed)` may answer with a Deferred that it
   has provided with a result and whose steps are to run next.
@@ -68,8 +68,9 @@ class AlreadyCalledError(Exception):
 
 _Step = tuple[Any, Any]
 
-#: In place of an errback: the step is a Deferred or a waiter.
-_SPECIAL = object()
+#: In place of an errback: what the other half of the step is.
+_CHAIN = object()
+_WAITER = object()
 
 _UNCAUGHT = (KeyboardInterrupt, SystemExit)
 
@@ -149,6 +150,7 @@ class Deferred(Generic[T]):
         "_canceller",
         "_chainedTo",
         "_driver",
+        "_made",
         "_running",
         "_seen",
         "_steps",
@@ -170,7 +172,7 @@ class Deferred(Generic[T]):
     #: One of _NO, _ASKED and _SURPRISE.
     _cancelled: int
     #: Where it was made and where it was given its result, while debugging.
-    _made: list[str] | None = None
+    _made: list[str] | None
     _fired: list[str] | None = None
 
     def __init__(self, canceller: Callable[[Deferred[Any]], object] | None = None) -> None:
@@ -180,7 +182,7 @@ class Deferred(Generic[T]):
         self._running = False
         self._cancelled = _NO
         self._canceller = canceller
-        self._chainedTo = self._unhandled = self._seen = self._driver = None
+        self._chainedTo = self._unhandled = self._seen = self._driver = self._made = None
         if self.debug:
             self._made = traceback.format_stack()[:-1]
 
@@ -315,12 +317,20 @@ class Deferred(Generic[T]):
             AlreadyCalledError: there is one already.
             TypeError: `result` is a Deferred; return it from a callback instead.
         """
-        if type(result) not in _PLAIN and isinstance(result, Deferred):
-            raise TypeError(
-                "callback() takes a result, not a Deferred; to wait for another Deferred, "
-                "return it from a callback or use chainDeferred()"
-            )
-        self._fire(result)
+        if self.called or self._made is not None or type(result) not in _PLAIN:
+            if isinstance(result, Deferred):
+                raise TypeError(
+                    "callback() takes a result, not a Deferred; to wait for another Deferred, "
+                    "return it from a callback or use chainDeferred()"
+                )
+            self._fire(result)
+            return
+        # As _fire, without the call.
+        self.called = True
+        self._canceller = self._chainedTo = None
+        self.result = result
+        if self._steps:
+            self._run()
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """
@@ -395,15 +405,17 @@ class Deferred(Generic[T]):
             try:
                 for step in steps:
                     callback, errback = step
-                    if errback is _SPECIAL:
-                        if isinstance(callback, Deferred):
-                            awaken = current._hand_over(callback)
-                            result = None
-                            failed = False
-                        else:
-                            if failed:
-                                current._seen = result
-                            awaken = callback.resume(step, result, failed)
+                    if errback is _WAITER:
+                        if failed:
+                            current._seen = result
+                        awaken = callback.resume(step, result, failed)
+                        if awaken is None and not current.paused:
+                            continue
+                        break
+                    if errback is _CHAIN:
+                        awaken = current._hand_over(callback)
+                        result = None
+                        failed = False
                         if awaken is None and not current.paused:
                             continue
                         break
@@ -501,9 +513,9 @@ class Deferred(Generic[T]):
         self._chainedTo = inner
         self.paused += 1
         if inner._steps:
-            inner._steps.append((self, _SPECIAL))
+            inner._steps.append((self, _CHAIN))
         else:
-            inner._steps = [(self, _SPECIAL)]
+            inner._steps = [(self, _CHAIN)]
         return False
 
     def _own_failure(self, failure: Failure) -> None:
@@ -656,11 +668,13 @@ class Deferred(Generic[T]):
                 finally:
                     del self, result
             return result  # type: ignore[no-any-return]
-        waiter = _future_for_task(self)
+        waiter: Any = self
+        if (loop := running_loop()) is not None:
+            waiter = _for_task(self, loop)
         try:
-            if waiter is None:
-                return (yield self)  # type: ignore[no-any-return]
-            return (yield from waiter)
+            if waiter is self:
+                return (yield waiter)  # type: ignore[no-any-return]
+            return (yield from waiter)  # type: ignore[no-any-return]
         finally:
             del self, waiter
 
@@ -732,7 +746,7 @@ class Deferred(Generic[T]):
         if self._settled():
             waiter.resume(None, self.result, False)
         else:
-            self._wait((waiter, _SPECIAL))
+            self._wait((waiter, _WAITER))
 
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
@@ -810,7 +824,7 @@ class _WaitingFuture(asyncio.Future[T]):
                 deferred._see(deferred.result)
             self.resume(None, deferred.result, failed)
         else:
-            deferred._wait((self, _SPECIAL))
+            deferred._wait((self, _WAITER))
 
     def resume(self, step: object, result: Any, failed: bool) -> None:
         if self.done():
@@ -835,17 +849,14 @@ class _WaitingFuture(asyncio.Future[T]):
         return True
 
 
-def _future_for_task(d: Deferred[T]) -> asyncio.Future[T] | None:
+def _for_task(d: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T] | Deferred[T]:
     """
-    What a pending Deferred yields where a task of asyncio's own awaits it, or
-    None where whoever drives the coroutine takes the Deferred itself.
+    What is waited for where a loop runs: a future, if it is a task of asyncio's
+    own that waits; the Deferred itself, if whoever drives the coroutine takes it.
     """
-    loop = running_loop()
-    if loop is None:
-        return None
     task = asyncio.current_task(loop)
-    if task is None or getattr(task, "_takes_deferreds", False):
-        return None
+    if task is None or hasattr(task, "_takes_deferreds"):
+        return d
     return _WaitingFuture(d, loop)
 
 

@@ -10,7 +10,7 @@ from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer._coroutine import run_coroutine
-from reactorlib.internet.defer._deferred import _UNCAUGHT, Deferred, _caught
+from reactorlib.internet.defer._deferred import _PLAIN, _UNCAUGHT, Deferred, _caught
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -39,8 +39,11 @@ TimeoutError = asyncio.TimeoutError
 def succeed(result: T) -> Deferred[T]:
     """A Deferred that has the result already."""
     d: Deferred[T] = Deferred()
-    d.called = True
-    d.result = result
+    if type(result) not in _PLAIN and isinstance(result, (Deferred, Failure)):
+        d.callback(result)
+    else:
+        d.called = True
+        d.result = result
     return d
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer._deferred import Deferred
 from reactorlib.internet.defer._functions import maybeDeferred, succeed
+from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from typing import Self
@@ -99,7 +100,14 @@ class _ConcurrencyPrimitive(ABC):
         return self.acquire().addCallback(taken)
 
     async def __aenter__(self) -> Self:
-        return await self.acquire()
+        acquired = self.acquire()
+        try:
+            return await acquired
+        except BaseException:
+            # A task that is cancelled before it could go on may hold it already.
+            if acquired.done() and not isinstance(acquired.result, Failure):
+                self.release()
+            raise
 
     async def __aexit__(
         self,

@@ -35,6 +35,8 @@ class _ClockCall:
         self.kw = kw
         self.called = False
         self.cancelled = False
+        #: The number of the one entry that counts; see `Clock._expected`.
+        self._entry = 0
 
     def getTime(self) -> float:
         return self._due
@@ -101,7 +103,8 @@ class Clock:
         return call
 
     def _expect(self, call: _ClockCall) -> None:
-        heapq.heappush(self._expected, (call._due, next(self._order), call))
+        call._entry = next(self._order)
+        heapq.heappush(self._expected, (call._due, call._entry, call))
 
     def getDelayedCalls(self) -> list[_ClockCall]:
         """The calls still to come, the next one first."""
@@ -110,8 +113,8 @@ class Clock:
 
     @staticmethod
     def _valid(entry: tuple[float, int, _ClockCall]) -> bool:
-        due, _, call = entry
-        return call.active() and call._due == due
+        _, number, call = entry
+        return call.active() and call._entry == number
 
     def advance(self, amount: float) -> None:
         """

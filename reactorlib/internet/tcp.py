@@ -16,8 +16,9 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._connection import Connection
 from reactorlib.internet.address import IPv4Address, IPv6Address, from_sockname
-from reactorlib.internet.defer import Deferred, fail, succeed
+from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IConnector, IListeningPort
+from reactorlib.python._asyncio import running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -171,18 +172,21 @@ class Port:
         if starting is not None and not self._handed_over:
             starting.cancel()
             starting = None
-        if server is not None:
-            server.close()  # and the socket with it
-        elif starting is None:
+        closed: Deferred[None]
+        if starting is not None:
+            # asyncio is half-way through taking the socket: it has to finish first.
+            closed = Deferred.fromFuture(starting)
+        elif server is None:
             sock.close()
-        try:
-            self.factory.doStop()
-        except Exception as exception:
-            return fail(exception)
-        if starting is None:
-            return succeed(None)
-        # asyncio is half-way through taking the socket: it has to finish first.
-        return Deferred.fromFuture(starting)
+            closed = succeed(None)
+        elif (loop := _stop_accepting(sock)) is not None:
+            closed = Deferred()
+            closed.addCallback(lambda _: server.close())  # and the socket with it
+            loop.call_soon(closed.callback, None)
+        else:
+            server.close()
+            closed = succeed(None)
+        return closed.addCallback(lambda _: self.factory.doStop())
 
     def loseConnection(self, connDone: object = None) -> Deferred[None]:
         """The same as `stopListening`."""
@@ -436,6 +440,23 @@ class Connector:
     def __repr__(self) -> str:
         where = self.getDestination()
         return f"<{self.__class__.__module__}.Connector to {where.host}:{where.port}, {self.state}>"
+
+
+def _stop_accepting(sock: socket.socket) -> asyncio.AbstractEventLoop | None:
+    """
+    Have a loop that accepts by watching the socket do so no more.
+
+    What it has accepted in this turn becomes a connection in the next, and fails
+    if the server is closed by then.
+
+    Returns:
+        the loop; None if it accepts in another way.
+    """
+    loop = running_loop()
+    try:
+        return loop if loop is not None and loop.remove_reader(sock) else None
+    except (NotImplementedError, RuntimeError):
+        return None
 
 
 def _is_open(sock: socket.socket) -> bool:

@@ -38,6 +38,7 @@ from typing import (
     Concatenate,
     Generic,
     ParamSpec,
+    TypeAlias,
     TypeVar,
     overload,
 )
@@ -56,6 +57,7 @@ _log = logging.getLogger("reactorlib.internet.defer")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 _Next = TypeVar("_Next")
+_Other = TypeVar("_Other")
 _P = ParamSpec("_P")
 
 #: Cancellation is asyncio's own: one `except` catches both.
@@ -188,6 +190,86 @@ class Deferred(Generic[T]):
 
     # -- adding steps ---------------------------------------------------------
 
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Later[_Next] | Failure],
+        errback: None = None,
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Later[_Next] | Failure],
+        errback: Callable[..., _Later[_Other] | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Later[_Next] | Failure],
+        errback: Callable[..., _Other | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Next | Failure],
+        errback: None = None,
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Next | Failure],
+        errback: Callable[..., _Later[_Other] | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: Callable[..., _Next | Failure],
+        errback: Callable[..., _Other | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[_Next | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: None,
+        errback: Callable[..., _Later[_Other] | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[T | _Other]: ...
+    @overload
+    def addCallbacks(
+        self,
+        callback: None,
+        errback: Callable[..., _Other | Failure],
+        callbackArgs: tuple[Any, ...] | None = (),
+        callbackKeywords: dict[str, Any] | None = None,
+        errbackArgs: tuple[Any, ...] | None = (),
+        errbackKeywords: dict[str, Any] | None = None,
+    ) -> Deferred[T | _Other]: ...
     def addCallbacks(
         self,
         callback: Callable[..., Any] | None,
@@ -223,14 +305,14 @@ class Deferred(Generic[T]):
     @overload
     def addCallback(
         self,
-        callback: Callable[Concatenate[T, _P], Deferred[_Next]],
+        callback: Callable[Concatenate[T, _P], _Later[_Next] | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_Next]: ...
     @overload
     def addCallback(
         self,
-        callback: Callable[Concatenate[T, _P], Coroutine[Any, Any, _Next]],
+        callback: Callable[Concatenate[T, _P], _Next | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[_Next]: ...
@@ -257,21 +339,14 @@ class Deferred(Generic[T]):
     @overload
     def addErrback(
         self,
-        errback: Callable[Concatenate[Failure, _P], Deferred[_Next]],
+        errback: Callable[Concatenate[Failure, _P], _Later[_Next] | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[T | _Next]: ...
     @overload
     def addErrback(
         self,
-        errback: Callable[Concatenate[Failure, _P], Failure],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> Deferred[T]: ...
-    @overload
-    def addErrback(
-        self,
-        errback: Callable[Concatenate[Failure, _P], Coroutine[Any, Any, _Next]],
+        errback: Callable[Concatenate[Failure, _P], _Next | Failure],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> Deferred[T | _Next]: ...
@@ -294,7 +369,30 @@ class Deferred(Generic[T]):
             self._run()
         return self
 
-    def addBoth(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[T | Failure, _P], _Later[_Next] | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[T | Failure, _P], _Next | Failure],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]: ...
+    @overload
+    def addBoth(self, callback: Callable[[T | Failure], T | Failure]) -> Deferred[T]: ...
+    @overload
+    def addBoth(
+        self,
+        callback: Callable[Concatenate[T | Failure, _P], _Next],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> Deferred[_Next]: ...
+    def addBoth(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step that gets success and failure alike."""
         if args or kwargs:
             callback = _with_arguments(callback, args, kwargs)
@@ -861,4 +959,7 @@ def _for_task(d: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future
 
 
 if TYPE_CHECKING:
+    #: What a callback may return to have its result waited for.
+    _Later: TypeAlias = Deferred[_Next] | Coroutine[Any, Any, _Next]
+
     _check_awaitable: Awaitable[int] = Deferred[int]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from reactorlib.internet.defer._deferred import Deferred
 from reactorlib.python._report import report
@@ -20,6 +20,14 @@ SUCCESS = True
 FAILURE = False
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as _TypeVar
+
+    # So that `DeferredList` alone, as an annotation, means the usual result.
+    _Result = _TypeVar("_Result", default=list[tuple[bool, Any]])
+else:
+    _Result = TypeVar("_Result")
 
 
 class FirstError(Exception):
@@ -52,7 +60,7 @@ class FirstError(Exception):
     __hash__ = Exception.__hash__
 
 
-class DeferredList(Deferred[Any]):
+class DeferredList(Deferred[_Result]):
     """
     Fires when every Deferred of a list has fired.
 
@@ -69,8 +77,40 @@ class DeferredList(Deferred[Any]):
     Cancelling it cancels every Deferred in the list.
     """
 
+    @overload
     def __init__(
-        self,
+        self: DeferredList[list[tuple[bool, Any]]],
+        deferredList: Iterable[Deferred[Any]],
+        fireOnOneCallback: Literal[False] = False,
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DeferredList[tuple[T, int]],
+        deferredList: Iterable[Deferred[T]],
+        fireOnOneCallback: Literal[True],
+        fireOnOneErrback: Literal[True],
+        consumeErrors: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DeferredList[tuple[T, int] | list[tuple[bool, Any]]],
+        deferredList: Iterable[Deferred[T]],
+        fireOnOneCallback: Literal[True],
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DeferredList[Any],
+        deferredList: Iterable[Deferred[Any]],
+        fireOnOneCallback: bool,
+        fireOnOneErrback: bool = False,
+        consumeErrors: bool = False,
+    ) -> None: ...
+    def __init__(
+        self: DeferredList[Any],
         deferredList: Iterable[Deferred[Any]],
         fireOnOneCallback: bool = False,
         fireOnOneErrback: bool = False,
@@ -89,7 +129,7 @@ class DeferredList(Deferred[Any]):
             step = partial(self._one_fired, index)
             deferred._add_step((step, step))
 
-    def _one_fired(self, index: int, result: Any) -> Any:
+    def _one_fired(self: DeferredList[Any], index: int, result: Any) -> Any:
         succeeded = not isinstance(result, Failure)
         self.resultList[index] = (succeeded, result)
         self.finishedCount += 1
@@ -128,6 +168,4 @@ def gatherResults(
             each is reported unless the caller handles it.
     """
     gathered = DeferredList(deferredList, fireOnOneErrback=True, consumeErrors=consumeErrors)
-    return cast(
-        "Deferred[list[T]]", gathered.addCallback(lambda pairs: [value for _, value in pairs])
-    )
+    return gathered.addCallback(lambda pairs: [value for _, value in pairs])

@@ -20,7 +20,7 @@ from typing import NamedTuple
 #: Where `benchmarks` and `reactorlib` are imported from, in every interpreter.
 ROOT = Path(__file__).resolve().parent.parent
 
-#: A round takes a second or two. A child that needs longer has stalled.
+#: A round takes seconds. A child that lives longer than this, in seconds, has stalled.
 DEADLINE = 30.0
 
 
@@ -48,9 +48,16 @@ class Child:
         python: the interpreter.
         command: the module and its arguments, as after `python -m`.
         cpu: the CPU to pin the process to, or None to leave it where it is.
+        deadline: the seconds after which it is stopped.
     """
 
-    def __init__(self, python: str, command: Sequence[str], cpu: int | None = None) -> None:
+    def __init__(
+        self,
+        python: str,
+        command: Sequence[str],
+        cpu: int | None = None,
+        deadline: float = DEADLINE,
+    ) -> None:
         self._command = command
         self._process = subprocess.Popen(
             [python, "-m", *command],
@@ -61,7 +68,7 @@ class Child:
         )
         if cpu is not None:
             os.sched_setaffinity(self._process.pid, {cpu})
-        self._watchdog = threading.Timer(DEADLINE, self._process.kill)
+        self._watchdog = threading.Timer(deadline, self._process.kill)
         self._watchdog.daemon = True
         self._watchdog.start()
 
@@ -91,14 +98,23 @@ class Child:
             raise ChildFailed(self._command, "ended or stalled")
         return line.rstrip("\n")
 
-    def cpu_time(self) -> CPUTime:
-        """Ask the process how much CPU time it has used."""
+    def ask(self, question: str) -> str:
+        """
+        Send a line to the process and return the line that it answers with.
+
+        Raises:
+            ChildFailed: it has ended, or was stopped at the deadline.
+        """
         assert self._process.stdin is not None
         try:
-            print("cpu", file=self._process.stdin, flush=True)
+            print(question, file=self._process.stdin, flush=True)
         except BrokenPipeError:
             raise ChildFailed(self._command, "ended") from None
-        user, system = self.read_line().split()
+        return self.read_line()
+
+    def cpu_time(self) -> CPUTime:
+        """Ask the process how much CPU time it has used."""
+        user, system = self.ask("cpu").split()
         return CPUTime(float(user), float(system))
 
 

@@ -186,9 +186,16 @@ class CoroutineTask:
             asyncio._leave_task(loop, outer)
         asyncio._enter_task(loop, self)  # type: ignore[arg-type]
         try:
-            if entered:
-                return self._spin(value, exception)
-            return self._context.run(self._spin, value, exception)
+            if not entered:
+                try:
+                    return self._context.run(self._spin, value, exception)
+                except RuntimeError as refused:
+                    tb = refused.__traceback__
+                    if tb is None or tb.tb_next is not None:
+                        raise
+                    # Whoever resumes us runs in our context already: a callback of
+                    # the loop, or a task, that was given `get_context()`.
+            return self._spin(value, exception)
         finally:
             asyncio._leave_task(loop, self)  # type: ignore[arg-type]
             if outer is not None:

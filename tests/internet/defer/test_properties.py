@@ -267,7 +267,8 @@ class Program:
     acts: tuple[Act, ...]
 
 
-numbers = st.integers(0, 7)
+#: Few, so that the parts of a program meet.
+numbers = st.integers(0, 3)
 PLAIN = ["callback", "errback", "cancel", "pause", "unpause", "chainDeferred"]
 STEPS = ["addCallback", "addErrback", "addBoth", "addCallbacks", "addCallbacks"]
 OUTCOMES = ["pass", "value", "raise", "failure", "deferred", "deferred", "fired", "coroutine"]
@@ -298,7 +299,7 @@ def programs(extra: st.SearchStrategy[Act] | None = None) -> st.SearchStrategy[P
     some = acts(behaviours)
     return st.builds(
         Program,
-        st.lists(st.none() | behaviours, min_size=1, max_size=5).map(tuple),
+        st.lists(st.none() | behaviours, min_size=1, max_size=3).map(tuple),
         st.lists(some if extra is None else some | extra, min_size=1, max_size=16).map(tuple),
     )
 

@@ -150,8 +150,8 @@ class AsyncioSelectorReactor:
             )
         if self.running:
             raise error.ReactorAlreadyRunning(
-                "the reactor runs already, in another thread; use its loop's call_soon_threadsafe() to "
-                "have something done there"
+                "the reactor runs already, in another thread; use its loop's "
+                "call_soon_threadsafe() to have something done there"
             )
         if loop_factory is None and self._given_loop is not None:
             given = self._given_loop

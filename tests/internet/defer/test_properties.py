@@ -274,34 +274,37 @@ STEPS = ["addCallback", "addErrback", "addBoth", "addCallbacks", "addCallbacks"]
 OUTCOMES = ["pass", "value", "raise", "failure", "deferred", "deferred", "fired", "coroutine"]
 
 
-def acts(behaviours: st.SearchStrategy[Behaviour]) -> st.SearchStrategy[Act]:
-    return st.one_of(
-        st.builds(Act, st.sampled_from(PLAIN), numbers, numbers),
-        st.builds(Act, st.sampled_from(STEPS), numbers, numbers, st.tuples(behaviours, behaviours)),
-        st.builds(Act, st.just("coroutine"), numbers, numbers, st.tuples(behaviours)),
-    )
+def act(*parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Act]:
+    # Not st.builds(): it remembers each call, and takes minutes to print a program.
+    return st.tuples(*parts).map(lambda values: Act(*values))
 
 
 def behave(inner: st.SearchStrategy[Act]) -> st.SearchStrategy[Behaviour]:
-    return st.builds(
-        Behaviour, st.lists(inner, max_size=3).map(tuple), st.sampled_from(OUTCOMES), numbers
+    parts = st.tuples(st.lists(inner, max_size=3), st.sampled_from(OUTCOMES), numbers)
+    return parts.map(lambda values: Behaviour(tuple(values[0]), *values[1:]))
+
+
+def acts(inner: st.SearchStrategy[Behaviour]) -> st.SearchStrategy[Act]:
+    return st.one_of(
+        act(st.sampled_from(PLAIN), numbers, numbers),
+        act(st.sampled_from(STEPS), numbers, numbers, st.tuples(inner, inner)),
+        act(st.just("coroutine"), numbers, numbers, st.tuples(inner)),
     )
 
 
-simple_acts = st.builds(Act, st.sampled_from([*PLAIN, "await"]), numbers, numbers)
-behaviours: st.SearchStrategy[Behaviour] = behave(
+simple_acts = act(st.sampled_from([*PLAIN, "await"]), numbers, numbers)
+behaviours = behave(
     st.one_of(simple_acts, acts(behave(st.one_of(simple_acts, acts(behave(simple_acts))))))
 )
-futures = st.builds(Act, st.sampled_from(["future", "cancel future"]), numbers, numbers)
+futures = act(st.sampled_from(["future", "cancel future"]), numbers, numbers)
 
 
 def programs(extra: st.SearchStrategy[Act] | None = None) -> st.SearchStrategy[Program]:
     some = acts(behaviours)
-    return st.builds(
-        Program,
-        st.lists(st.none() | behaviours, min_size=1, max_size=3).map(tuple),
-        st.lists(some if extra is None else some | extra, min_size=1, max_size=16).map(tuple),
-    )
+    return st.tuples(
+        st.lists(st.none() | behaviours, min_size=1, max_size=3),
+        st.lists(some if extra is None else some | extra, min_size=1, max_size=16),
+    ).map(lambda parts: Program(*map(tuple, parts)))
 
 
 Observation: TypeAlias = tuple[Any, ...]

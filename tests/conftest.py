@@ -29,7 +29,7 @@ def pytest_asyncio_loop_factories(
     return LOOPS
 
 
-@pytest.fixture(params=LOOPS.values(), ids=LOOPS.keys())
+@pytest.fixture(params=list(LOOPS.values()), ids=list(LOOPS))
 def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
     """What makes the loop of a test that starts one itself."""
     factory: LoopFactory = request.param

@@ -304,7 +304,7 @@ def programs(extra: st.SearchStrategy[Act] | None = None) -> st.SearchStrategy[P
     return st.tuples(
         st.lists(st.none() | behaviours, min_size=1, max_size=3),
         st.lists(some if extra is None else some | extra, min_size=1, max_size=16),
-    ).map(lambda parts: Program(*map(tuple, parts)))
+    ).map(lambda parts: Program(tuple(parts[0]), tuple(parts[1])))
 
 
 Observation: TypeAlias = tuple[Any, ...]

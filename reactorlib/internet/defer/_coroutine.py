@@ -32,16 +32,10 @@ from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType, GeneratorType
 from typing import IO, Any, NoReturn, ParamSpec, TypeVar, overload
 
-from reactorlib.internet.defer import _deferred
-from reactorlib.internet.defer._deferred import (
-    _PLAIN,
-    _UNCAUGHT,
-    _WAITER,
-    CancelledError,
-    Deferred,
-    _cancel_for_task,
-    _caught,
-)
+from reactorlib.internet.defer import _chain
+from reactorlib.internet.defer._chain import PLAIN, UNCAUGHT, WAITER, caught
+from reactorlib.internet.defer._deferred import CancelledError, Deferred
+from reactorlib.internet.defer._futures import cancel_for_task
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
@@ -222,7 +216,7 @@ class CoroutineTask:
                         return self._finish(value, False)
                     self._coro = self._below.pop()
                     continue
-                except _UNCAUGHT:
+                except UNCAUGHT:
                     self._done = True
                     self._unregister()
                     # Nothing comes of it any more; whoever waits can still be cancelled.
@@ -230,7 +224,7 @@ class CoroutineTask:
                     raise
                 except BaseException as raised:
                     if not self._below:
-                        return self._finish(_caught(raised), True)
+                        return self._finish(caught(raised, self.deferred.debug), True)
                     self._coro = self._below.pop()
                     tb = raised.__traceback__
                     exception = raised.with_traceback((tb and tb.tb_next) or tb)
@@ -240,14 +234,14 @@ class CoroutineTask:
                         (not awaited.paused and not awaited._steps) or awaited._settled()
                     ):
                         value = awaited.result
-                        if type(value) not in _PLAIN and isinstance(value, Failure):
+                        if type(value) not in PLAIN and isinstance(value, Failure):
                             awaited._see(value)
                             exception = value.value.with_traceback(value.tb)
                             value = None
                         continue
                     self._waiting_on = awaited
                     if self._step is None:
-                        self._step = (self, _WAITER)
+                        self._step = (self, WAITER)
                     if awaited._steps:
                         awaited._steps.append(self._step)
                     else:
@@ -393,7 +387,7 @@ class CoroutineTask:
             error = self._cancelled_error()
             self._turn = loop.call_soon(self._next_turn, error, context=self._context)
         if waiting_on is not None:
-            _cancel_for_task(waiting_on, message)
+            cancel_for_task(waiting_on, message)
         if self._turn is not None or self._done:
             return None
         if self._running:
@@ -618,7 +612,7 @@ def inlineCallbacks(
     return unwindGenerator
 
 
-_deferred._run_coroutine = run_coroutine
+_chain.run_coroutine = run_coroutine
 
 
 def returnValue(val: object) -> NoReturn:

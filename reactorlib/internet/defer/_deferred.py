@@ -1,24 +1,7 @@
 """
-The callback chain.
+`Deferred`: adding steps to a chain, giving it a result, cancelling, awaiting.
 
-A Deferred has a result or it has none yet (`called`), and a list of steps that
-wait for it. Steps run as soon as there is a result, in order, each once, inline
-in whoever provided the result. A step is a pair:
-
-- `(callback, errback)`, either may be None: takes the result, gives the next one.
-- `(outer, _CHAIN)`: the Deferred `outer` waits for this one, because one of its
-  callbacks returned it. It takes the result over and leaves None behind.
-- `(waiter, _WAITER)`: a coroutine or a future waits. It sees the result and
-  leaves it in place, so that any number of waiters and later callbacks see it
-  too. `waiter.resume(step, result, failed)` may answer with a Deferred that it
-  has provided with a result and whose steps are to run next.
-
-`_run` is a loop over a stack of Deferreds, not a recursion: a chain of any
-depth, through callbacks and coroutines alike, uses one Python frame of ours.
-
-Failures. A Failure that has run out of steps belongs to a `_Unhandled`, which
-reports it when it is dropped. A waiter that has seen the failure has handled
-it, as far as the report goes; so has a later callback.
+How the steps are run is in `_chain`; how asyncio waits for one in `_futures`.
 
 Cancellation. `cancel` follows the chain to the innermost Deferred that is
 still waited for, and asks its canceller. A coroutine's Deferred has the
@@ -28,10 +11,8 @@ coroutine for a canceller; it decides itself when it ends (`_driver`).
 from __future__ import annotations
 
 import asyncio
-import logging
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from types import CoroutineType
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -43,16 +24,16 @@ from typing import (
     overload,
 )
 
+from reactorlib.internet.defer import _chain
+from reactorlib.internet.defer._chain import ASKED, NO, PLAIN, SURPRISE, UNCAUGHT, WAITER, Chain
+from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, for_task
 from reactorlib.python._asyncio import running_loop
-from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["AlreadyCalledError", "CancelledError", "Deferred"]
-
-_log = logging.getLogger("reactorlib.internet.defer")
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -68,25 +49,6 @@ class AlreadyCalledError(Exception):
     """A Deferred was given a second result. It keeps the first."""
 
 
-_Step = tuple[Any, Any]
-
-#: In place of an errback: what the other half of the step is.
-_CHAIN = object()
-_WAITER = object()
-
-_UNCAUGHT = (KeyboardInterrupt, SystemExit)
-
-#: How far a cancellation has come: the canceller has been asked; or there was
-#: none, and one late result from whoever works on it is to be ignored.
-_NO, _ASKED, _SURPRISE = range(3)
-
-#: Results of these very types need no closer look.
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
-
-#: Runs a coroutine for a Deferred. Set by `_coroutine`, which stands on this module.
-_run_coroutine: Callable[[Any], Deferred[Any]] = NotImplemented
-
-
 def _with_arguments(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Callable[[Any], Any]:
@@ -94,42 +56,7 @@ def _with_arguments(
     return lambda result: function(result, *args, **kwargs)
 
 
-def _steps_done(d: Deferred[Any], iterator: Iterator[_Step]) -> int:
-    """How many of the steps of `d` the iterator over them has passed."""
-    return len(d._steps) - iterator.__length_hint__()  # type: ignore[attr-defined,no-any-return]
-
-
-def _go_back(
-    outside: list[tuple[Deferred[Any], Iterator[_Step]]],
-) -> tuple[Deferred[Any], Iterator[_Step]] | None:
-    """Who was left for another that went first, unless it has been paused meanwhile."""
-    while outside:
-        d, steps = outside.pop()
-        if not d.paused:
-            return d, steps
-        d._steps = d._steps[_steps_done(d, steps) :]
-        d._running = False
-    return None
-
-
-class _Unhandled:
-    """Owns the failure that a Deferred ended with, and reports it when dropped."""
-
-    __slots__ = ("failure", "origin")
-
-    def __init__(self, failure: Failure, origin: str) -> None:
-        self.failure: Failure | None = failure
-        self.origin = origin
-
-    def __del__(self) -> None:
-        if self.failure is not None:
-            message = "Unhandled error in Deferred"
-            if self.origin:
-                message += f"\n{self.origin}"
-            report(_log, message, self.failure)
-
-
-class Deferred(Generic[T]):
+class Deferred(Chain, Generic[T]):
     """
     A result that may not be there yet, and what is to be done with it.
 
@@ -141,52 +68,10 @@ class Deferred(Generic[T]):
         called: whether it has been given a result.
         paused: how often it has been paused; steps run at 0 only.
         result: the result so far; missing before there is one.
+        debug: whether Deferreds remember where they were made and fired.
     """
 
-    # Slots, and all of them set at once: CPython's shared keys would do as well
-    # only if every Deferred were to set the same attributes, early.
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_cancelled",
-        "_canceller",
-        "_chainedTo",
-        "_driver",
-        "_made",
-        "_running",
-        "_seen",
-        "_steps",
-        "_unhandled",
-        "called",
-        "paused",
-        "result",
-    )
-
-    debug = False
-    result: Any
-    #: A list as soon as there are any.
-    _steps: Any
-    _chainedTo: Deferred[Any] | None
-    _unhandled: _Unhandled | None
-    _seen: Failure | None
-    #: The CoroutineTask whose outcome this is.
-    _driver: Any
-    #: One of _NO, _ASKED and _SURPRISE.
-    _cancelled: int
-    #: Where it was made and where it was given its result, while debugging.
-    _made: list[str] | None
-    _fired: list[str] | None = None
-
-    def __init__(self, canceller: Callable[[Deferred[Any]], object] | None = None) -> None:
-        self.called = False
-        self.paused = 0
-        self._steps = ()
-        self._running = False
-        self._cancelled = _NO
-        self._canceller = canceller
-        self._chainedTo = self._unhandled = self._seen = self._driver = self._made = None
-        if self.debug:
-            self._made = traceback.format_stack()[:-1]
+    __slots__ = ()
 
     # -- adding steps ---------------------------------------------------------
 
@@ -293,14 +178,6 @@ class Deferred(Generic[T]):
             errback = _with_arguments(errback, errbackArgs or (), errbackKeywords or {})
         self._add_step((callback, errback))
         return self
-
-    def _add_step(self, step: _Step) -> None:
-        if self._steps:
-            self._steps.append(step)
-        else:
-            self._steps = [step]
-        if self.called:
-            self._run()
 
     @overload
     def addCallback(
@@ -415,7 +292,7 @@ class Deferred(Generic[T]):
             AlreadyCalledError: there is one already.
             TypeError: `result` is a Deferred; return it from a callback instead.
         """
-        if self.called or self._made is not None or type(result) not in _PLAIN:
+        if self.called or self._made is not None or type(result) not in PLAIN:
             if isinstance(result, Deferred):
                 raise TypeError(
                     "callback() takes a result, not a Deferred; to wait for another Deferred, "
@@ -451,8 +328,8 @@ class Deferred(Generic[T]):
 
     def _fire(self, result: Any) -> None:
         if self.called:
-            if self._cancelled == _SURPRISE:
-                self._cancelled = _ASKED
+            if self._cancelled == SURPRISE:
+                self._cancelled = ASKED
                 return
             history = self._history()
             raise AlreadyCalledError(*([history] if history else []))
@@ -463,18 +340,8 @@ class Deferred(Generic[T]):
         self.result = result
         if self._steps:
             self._run()
-        elif type(result) not in _PLAIN and isinstance(result, Failure) and not self.paused:
+        elif type(result) not in PLAIN and isinstance(result, Failure) and not self.paused:
             self._own_failure(result)
-
-    def _history(self) -> str:
-        """Where this Deferred was made and fired, if debugging has kept it."""
-        told = ""
-        for mark, what, stack in (("C", "created", self._made), ("I", "fired", self._fired)):
-            if stack is not None:
-                lines = "".join(stack).splitlines()
-                told += f" This Deferred was {what} here:\n"
-                told += "".join(f" {mark}:{line}\n" for line in lines)
-        return told
 
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
@@ -485,170 +352,6 @@ class Deferred(Generic[T]):
         self.paused -= 1
         if self.called:
             self._run()
-
-    # -- running the steps ----------------------------------------------------
-
-    def _run(self) -> None:
-        """Run the steps, and those of every Deferred that waited for this one."""
-        if self._running or self.paused:
-            return
-        current: Deferred[Any] = self
-        steps: Iterator[_Step] = iter(self._steps)
-        outside: list[tuple[Deferred[Any], Iterator[_Step]]] | None = None
-        while True:
-            current._running = True
-            result = current.result
-            failed = type(result) not in _PLAIN and isinstance(result, Failure)
-            awaken: Deferred[Any] | None = None
-            try:
-                for step in steps:
-                    callback, errback = step
-                    if errback is _WAITER:
-                        if failed:
-                            current._seen = result
-                        awaken = callback.resume(step, result, failed)
-                        if awaken is None and not current.paused:
-                            continue
-                        break
-                    if errback is _CHAIN:
-                        awaken = current._hand_over(callback)
-                        result = None
-                        failed = False
-                        if awaken is None and not current.paused:
-                            continue
-                        break
-                    function = errback if failed else callback
-                    if function is None:
-                        continue
-                    try:
-                        result = function(result)
-                    except _UNCAUGHT:
-                        raise
-                    except BaseException as exception:
-                        result = _caught(exception)
-                        failed = True
-                    else:
-                        failed = False
-                        if type(result) not in _PLAIN:
-                            if type(result) is CoroutineType:
-                                result = _run_coroutine(result)
-                            if isinstance(result, Deferred):
-                                if not current._take_over(result):
-                                    break
-                                result = current.result
-                            failed = type(result) not in _PLAIN and isinstance(result, Failure)
-                    current.result = result
-                    if current.paused:
-                        break
-                else:
-                    current._steps = ()
-                    current._running = False
-                    if failed:
-                        current._own_failure(result)
-                    elif current._unhandled is not None:
-                        current._handled()
-                    if not outside or (back := _go_back(outside)) is None:
-                        return
-                    current, steps = back
-                    continue
-            except BaseException:
-                # A KeyboardInterrupt goes through; every step has run or it has not.
-                for d, passed in [*(outside or ()), (current, steps)]:
-                    d._steps = d._steps[_steps_done(d, passed) :]
-                    d._running = False
-                raise
-            # Stopped on the way: something has to be waited for, or goes first.
-            done = _steps_done(current, steps)
-            if awaken is None or done == len(current._steps):
-                del current._steps[:done]
-                current._running = False
-                if not current._steps and isinstance(current.result, Failure):
-                    current._own_failure(current.result)
-                elif current._unhandled is not None:
-                    current._handled()
-            elif outside is None:
-                outside = [(current, steps)]
-            else:
-                outside.append((current, steps))
-            if awaken is not None and not awaken._running and not awaken.paused:
-                current = awaken
-                steps = iter(current._steps)
-            elif outside and (back := _go_back(outside)) is not None:
-                current, steps = back
-            else:
-                return
-
-    def _hand_over(self, outer: Deferred[Any]) -> Deferred[Any] | None:
-        """Give the result to the Deferred that waits for it; that, if it can run now."""
-        outer._chainedTo = None
-        outer.result = self.result
-        outer.paused -= 1
-        self.result = None
-        return None if outer.paused else outer
-
-    def _take_over(self, inner: Deferred[Any]) -> bool:
-        """
-        A callback has returned `inner`: its result becomes this one's.
-
-        Returns:
-            whether it is there already; if not, this Deferred is paused until then.
-        """
-        if inner is self:
-            self.result = Failure(
-                RuntimeError(
-                    "a callback returned the Deferred that it was called by, "
-                    "which would wait for itself"
-                )
-            )
-            return True
-        if inner.called and not inner.paused and not inner._steps:
-            self.result = inner.result
-            inner.result = None
-            if inner._unhandled is not None:
-                inner._handled()
-            return True
-        self.result = inner
-        self._chainedTo = inner
-        self.paused += 1
-        if inner._steps:
-            inner._steps.append((self, _CHAIN))
-        else:
-            inner._steps = [(self, _CHAIN)]
-        return False
-
-    def _own_failure(self, failure: Failure) -> None:
-        """No step is left for the failure: have it reported, unless a waiter has seen it."""
-        if self._seen is failure:
-            if self._unhandled is not None:
-                self._handled()
-        elif self._unhandled is not None:
-            self._unhandled.failure = failure
-        else:
-            self._unhandled = _Unhandled(failure, self._history())
-
-    def _see(self, failure: Failure) -> None:
-        """A waiter has seen the failure, which so counts as handled."""
-        self._seen = failure
-        if self._unhandled is not None:
-            self._handled()
-
-    def _wait(self, step: _Step) -> None:
-        """Add a waiter's step to a Deferred that is not settled."""
-        if self._steps:
-            self._steps.append(step)
-        else:
-            self._steps = [step]
-
-    def _handled(self) -> None:
-        if self._unhandled is not None:
-            self._unhandled.failure = None
-            self._unhandled = None
-
-    def _settled(self) -> bool:
-        """Whether `result` is final for now: all steps have run."""
-        if self.called and self._steps and not self._running:
-            self._run()  # a KeyboardInterrupt had come between
-        return self.called and not self.paused and not self._steps
 
     # -- cancelling -----------------------------------------------------------
 
@@ -683,12 +386,12 @@ class Deferred(Generic[T]):
                 return  # they wait for each other in a ring, which nothing can end
             if hops & (hops - 1) == 0:
                 mark = target
-        if target._cancelled == _NO:
-            target._cancelled = _ASKED
+        if target._cancelled == NO:
+            target._cancelled = ASKED
             canceller = target._canceller
             try:
                 if canceller is None:
-                    target._cancelled = _SURPRISE
+                    target._cancelled = SURPRISE
                 else:
                     canceller(target)
             finally:
@@ -707,7 +410,8 @@ class Deferred(Generic[T]):
         Raises:
             NotACoroutineError: `coro` is none.
         """
-        return _run_coroutine(coro)
+        d: Deferred[_Next] = _chain.run_coroutine(coro)
+        return d
 
     def addTimeout(
         self,
@@ -758,7 +462,7 @@ class Deferred(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         if self.called and not self.paused and not self._steps:
             result: Any = self.result
-            if type(result) not in _PLAIN and isinstance(result, Failure):
+            if type(result) not in PLAIN and isinstance(result, Failure):
                 self._see(result)
                 # The traceback keeps this frame, which must not lead back to it.
                 try:
@@ -768,7 +472,7 @@ class Deferred(Generic[T]):
             return result  # type: ignore[no-any-return]
         waiter: Any = self
         if (loop := running_loop()) is not None:
-            waiter = _for_task(self, loop)
+            waiter = for_task(self, loop)
         try:
             if waiter is self:
                 return (yield waiter)  # type: ignore[no-any-return]
@@ -784,7 +488,7 @@ class Deferred(Generic[T]):
 
         Cancelling the future cancels the Deferred.
         """
-        return _WaitingFuture(self, loop)
+        return WaitingFuture(self, loop)
 
     @classmethod
     def fromFuture(cls, future: asyncio.Future[_Next]) -> Deferred[_Next]:
@@ -799,7 +503,7 @@ class Deferred(Generic[T]):
                 return  # the Deferred was cancelled, and the future after it
             try:
                 result = future.result()
-            except _UNCAUGHT:
+            except UNCAUGHT:
                 raise
             except BaseException:
                 d.errback()
@@ -840,17 +544,17 @@ class Deferred(Generic[T]):
 
     def add_done_callback(self, fn: Callable[[Self], object], *, context: Any = None) -> None:
         """Have the running loop call `fn(self)` once there is a result, as a future does."""
-        waiter = _DoneCallback(self, fn, context)
+        waiter = DoneCallback(self, fn, context)
         if self._settled():
             waiter.resume(None, self.result, False)
         else:
-            self._wait((waiter, _WAITER))
+            self._wait((waiter, WAITER))
 
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
         for waiter, _ in self._steps:
-            if isinstance(waiter, _DoneCallback) and waiter.fn == fn:
+            if isinstance(waiter, DoneCallback) and waiter.fn == fn:
                 waiter.fn = None
                 found += 1
         return found
@@ -865,97 +569,6 @@ class Deferred(Generic[T]):
         return f"<{name} at {at} current result: {self.result!r}>"
 
     __str__ = __repr__
-
-
-def _caught(exception: BaseException) -> Failure:
-    """A Failure that begins at the user's frame rather than at ours."""
-    tb = exception.__traceback__
-    # Where a C function raised, our frame is all there is. Elsewhere the exception
-    # lets go of it: it leads to the Deferred, and from there back to the failure.
-    if tb is not None and tb.tb_next is not None:
-        tb = exception.__traceback__ = tb.tb_next
-    failure = Failure._caught(exception, tb)
-    if Deferred.debug:
-        failure.captureVars = True
-    return failure
-
-
-def _cancel_for_task(d: Deferred[Any], msg: object) -> None:
-    """
-    Cancel what a task waits for; the task is cancelled whatever comes of it.
-
-    A canceller that raises is reported: a task's `cancel()` raises nothing.
-    """
-    try:
-        d.cancel(msg)
-    except Exception as exception:
-        report(_log, f"the canceller of {d!r} failed", _caught(exception))
-
-
-class _DoneCallback:
-    """A waiter that tells asyncio's `wait`."""
-
-    __slots__ = ("context", "deferred", "fn", "loop")
-
-    def __init__(self, deferred: Deferred[Any], fn: Callable[[Any], object], context: Any) -> None:
-        self.deferred = deferred
-        self.fn: Callable[[Any], object] | None = fn
-        self.context = context
-        self.loop = asyncio.get_running_loop()
-
-    def resume(self, step: object, result: Any, failed: bool) -> None:
-        if self.fn is not None:
-            self.loop.call_soon(self.fn, self.deferred, context=self.context)
-
-
-class _WaitingFuture(asyncio.Future[T]):
-    """A future that a Deferred resolves, and that cancels the Deferred."""
-
-    __slots__ = ("_deferred",)
-
-    def __init__(self, deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._deferred = deferred
-        if deferred._settled():
-            failed = isinstance(deferred.result, Failure)
-            if failed:
-                deferred._see(deferred.result)
-            self.resume(None, deferred.result, failed)
-        else:
-            deferred._wait((self, _WAITER))
-
-    def resume(self, step: object, result: Any, failed: bool) -> None:
-        if self.done():
-            return
-        if not failed:
-            self.set_result(result)
-        elif isinstance(result.value, CancelledError):
-            super().cancel(*result.value.args[:1])
-        else:
-            error = result.value.with_traceback(result.tb)
-            if isinstance(error, StopIteration):
-                # In a coroutine it would mean the end, and a future refuses it.
-                stop, error = error, RuntimeError("the Deferred failed with StopIteration")
-                error.__cause__ = stop
-            self.set_exception(error)
-
-    def cancel(self, msg: Any = None) -> bool:
-        if not super().cancel(msg):
-            return False
-        # This future is cancelled whatever the canceller does with the Deferred.
-        _cancel_for_task(self._deferred, msg)
-        return True
-
-
-def _for_task(d: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T] | Deferred[T]:
-    """
-    What is waited for where a loop runs: a future, if it is a task of asyncio's
-    own that waits; the Deferred itself, if whoever drives the coroutine takes it.
-    """
-    task = asyncio.current_task(loop)
-    if task is None or hasattr(task, "_takes_deferreds"):
-        return d
-    return _WaitingFuture(d, loop)
 
 
 if TYPE_CHECKING:

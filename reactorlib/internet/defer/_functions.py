@@ -9,8 +9,9 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, overload
 
+from reactorlib.internet.defer._chain import PLAIN, UNCAUGHT, caught
 from reactorlib.internet.defer._coroutine import run_coroutine
-from reactorlib.internet.defer._deferred import _PLAIN, _UNCAUGHT, Deferred, _caught
+from reactorlib.internet.defer._deferred import Deferred
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -39,7 +40,7 @@ TimeoutError = asyncio.TimeoutError
 def succeed(result: T) -> Deferred[T]:
     """A Deferred that has the result already."""
     d: Deferred[T] = Deferred()
-    if type(result) not in _PLAIN and isinstance(result, (Deferred, Failure)):
+    if type(result) not in PLAIN and isinstance(result, (Deferred, Failure)):
         d.callback(result)
     else:
         d.called = True
@@ -71,10 +72,10 @@ def maybeDeferred(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[
     """
     try:
         result = f(*args, **kwargs)
-    except _UNCAUGHT:
+    except UNCAUGHT:
         raise
     except BaseException as exception:
-        return fail(_caught(exception))
+        return fail(caught(exception, Deferred.debug))
     if isinstance(result, Deferred):
         return result
     if isinstance(result, Failure):
@@ -88,10 +89,10 @@ def execute(callable: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> D
     """Call a function, and give what it returns or raises as a Deferred that has fired."""
     try:
         result = callable(*args, **kwargs)
-    except _UNCAUGHT:
+    except UNCAUGHT:
         raise
     except BaseException as exception:
-        return fail(_caught(exception))
+        return fail(caught(exception, Deferred.debug))
     return succeed(result)
 
 

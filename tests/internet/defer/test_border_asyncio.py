@@ -557,8 +557,10 @@ def test_what_fails_at_shutdown_is_reported_once(loop_factory: LoopFactory, driv
         finally:
             raise KeyError("at shutdown")
 
+    kept: list[Any] = []  # or nobody would have it but itself, and it could be collected
+
     async def main() -> None:
-        driver.start(body)
+        kept.append(driver.start(body))
         await turns(2)
 
     reported: list[Any] = []

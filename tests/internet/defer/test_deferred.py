@@ -294,7 +294,7 @@ def test_a_paused_deferred_runs_no_steps() -> None:
 
 def test_pausing_takes_effect_at_the_next_step_wherever_it_comes_from() -> None:
     """From a callback, from a coroutine that waits, from a Deferred that waited."""
-    for pauser in ("callback", "coroutine", "outer"):
+    for pauser in ("callback", "coroutine", "coroutine that waits on", "outer"):
         d = Deferred[int]()
         ran: list[str] = []
 
@@ -302,10 +302,17 @@ def test_pausing_takes_effect_at_the_next_step_wherever_it_comes_from() -> None:
             await d
             d.pause()
 
+        async def waits_on(d: Deferred[int] = d) -> None:
+            await d
+            d.pause()
+            await Deferred[None]()
+
         if pauser == "callback":
             d.addCallback(partial(pause, d))
         elif pauser == "coroutine":
             ensureDeferred(waits())
+        elif pauser == "coroutine that waits on":
+            ensureDeferred(waits_on())
         else:
             outer = succeed(None).addCallback(gives(d))
             outer.addCallback(partial(pause, d))

@@ -553,6 +553,13 @@ def run_real(program: Program, reports: list[BaseException | None]) -> tuple[Any
 # -- the properties -----------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def nothing_old_to_collect() -> None:
+    """Each program is followed by a collection; it shall look at its objects only."""
+    gc.collect()
+    gc.freeze()
+
+
 class Reports(logging.Handler):
     """The exceptions that were logged."""
 

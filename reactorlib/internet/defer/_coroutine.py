@@ -26,16 +26,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
-import itertools
-import traceback
 from collections.abc import Callable, Coroutine, Generator
 from types import CoroutineType, GeneratorType
-from typing import IO, Any, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._chain import PLAIN, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._deferred import CancelledError, Deferred
 from reactorlib.internet.defer._futures import cancel_for_task
+from reactorlib.internet.defer._task import TaskFace
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
@@ -43,8 +42,6 @@ __all__ = ["CoroutineTask", "NotACoroutineError", "ensureDeferred", "inlineCallb
 
 T = TypeVar("T")
 _P = ParamSpec("_P")
-
-_names = itertools.count(1)
 
 
 class NotACoroutineError(TypeError):
@@ -59,49 +56,34 @@ class _Returned(BaseException):
         self.value = value
 
 
-class CoroutineTask:
+class CoroutineTask(TaskFace):
     """One coroutine, driven; see the module's docstring."""
 
     __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_below",
-        "_callbacks",
-        "_context",
-        "_coro",
-        "_done",
         "_fut_waiter",
-        "_loop",
         "_must_cancel",
         "_registered",
-        "_running",
         "_step",
         "_waiting_on",
-        "deferred",
     )
 
     #: Says to Deferred.__await__ that this task takes the Deferred itself.
     _takes_deferreds = True
 
     # Seldom set, so not worth a slot each.
-    _cancel_message: Any = None
     _cancel_requests = 0
-    _asyncio_future_blocking = False
     _turn: asyncio.Handle | None = None
-    _name: str | None = None
 
     def __init__(self, coro: Any) -> None:
         #: What runs: the coroutine, or one that it has yielded and waits for.
         self._coro = coro
-        self.deferred: Deferred[Any] = Deferred()
+        self.deferred = Deferred()
         self.deferred._driver = self
         self._context = contextvars.copy_context()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = None
         self._registered = self._running = self._done = self._must_cancel = False
-        #: Coroutines that have yielded the one that runs, the first one first.
-        self._below: list[Any] | None = None
-        #: The name and the shape that asyncio's own task has: anyio looks here.
-        self._callbacks: list[tuple[Callable[[Any], object], Any]] | None = None
+        self._below = None
+        self._callbacks = None
         self._fut_waiter: Any = None
         self._waiting_on: Deferred[Any] | None = None
         #: Our step in the Deferred that is waited for. Dropped when the waiting is
@@ -342,10 +324,6 @@ class CoroutineTask:
 
     # -- cancelling -----------------------------------------------------------
 
-    def _cancelled_error(self) -> CancelledError:
-        message = self._cancel_message
-        return CancelledError() if message is None else CancelledError(message)
-
     def cancel(self, msg: Any = None) -> bool:
         """
         Have `CancelledError` raised in the coroutine on the loop's next turn.
@@ -437,122 +415,6 @@ class CoroutineTask:
             if self._cancel_requests == 0:
                 self._must_cancel = False
         return self._cancel_requests
-
-    # -- what else a task can do ----------------------------------------------
-
-    def done(self) -> bool:
-        """Whether the coroutine has ended."""
-        return self._done
-
-    def cancelled(self) -> bool:
-        """Whether it ended by `CancelledError`."""
-        return self._done and self._cancellation() is not None
-
-    def _cancellation(self) -> CancelledError | None:
-        result = getattr(self.deferred, "result", None)
-        if isinstance(result, Failure) and isinstance(result.value, CancelledError):
-            return result.value
-        return None
-
-    def result(self) -> Any:
-        """What the Deferred's `result` is, or an exception, as of a task."""
-        exception = self.exception()
-        if exception is not None:
-            try:
-                raise exception.with_traceback(self.deferred.result.tb)
-            finally:
-                del exception  # its traceback leads here
-        return getattr(self.deferred, "result", None)
-
-    def exception(self) -> BaseException | None:
-        """The exception that ended it, as of a task."""
-        if not self._done:
-            raise asyncio.InvalidStateError("the coroutine is still running")
-        result = getattr(self.deferred, "result", None)
-        if not isinstance(result, Failure):
-            return None
-        self.deferred._see(result)
-        if isinstance(result.value, CancelledError):
-            raise result.value
-        return result.value
-
-    def _make_cancelled_error(self) -> CancelledError:
-        """What `asyncio.gather` asks a cancelled task for."""
-        return self._cancellation() or self._cancelled_error()
-
-    def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
-        """Have the loop call `fn(self)` once the coroutine has ended."""
-        context = context or contextvars.copy_context()
-        if self._done:
-            self.get_loop().call_soon(fn, self, context=context)
-        elif self._callbacks is None:
-            self._callbacks = [(fn, context)]
-        else:
-            self._callbacks.append((fn, context))
-
-    def remove_done_callback(self, fn: Callable[[Any], object]) -> int:
-        """Take `add_done_callback` back; how many times it had been called."""
-        callbacks = self._callbacks or []
-        kept = [entry for entry in callbacks if entry[0] != fn]
-        self._callbacks = kept
-        return len(callbacks) - len(kept)
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The loop in which it runs."""
-        if self._loop is None:
-            raise RuntimeError("the coroutine has not run inside a loop yet")
-        return self._loop
-
-    def get_coro(self) -> Any:
-        """The coroutine."""
-        return self._below[0] if self._below else self._coro
-
-    def get_context(self) -> contextvars.Context:
-        """The context in which it runs: a copy of its maker's."""
-        return self._context
-
-    def get_name(self) -> str:
-        """Its name; made up when nobody has given one."""
-        if self._name is None:
-            self._name = f"Deferred-{next(_names)}"
-        return self._name
-
-    def set_name(self, value: object) -> None:
-        """Give it a name."""
-        self._name = str(value)
-
-    def set_result(self, result: object) -> NoReturn:
-        """Refuse, as a task does."""
-        raise RuntimeError("a task's result is what its coroutine returns")
-
-    def set_exception(self, exception: object) -> NoReturn:
-        """Refuse, as a task does."""
-        raise RuntimeError("a task's exception is what its coroutine raises")
-
-    def get_stack(self, *, limit: int | None = None) -> list[Any]:
-        """The frame where the coroutine waits, in a list; empty when it has ended."""
-        coro = self.get_coro()
-        frame = getattr(coro, "cr_frame", None) or getattr(coro, "gi_frame", None)
-        return [] if frame is None or limit == 0 else [frame]
-
-    def print_stack(self, *, limit: int | None = None, file: IO[str] | None = None) -> None:
-        """Print where the coroutine waits."""
-        for frame in self.get_stack(limit=limit):
-            traceback.print_stack(frame, limit=1, file=file)
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        if not self._done:
-            self._asyncio_future_blocking = True
-            yield self
-        return self.result()
-
-    __iter__ = __await__
-
-    def __repr__(self) -> str:
-        state = "done" if self._done else "running" if self._running else "waiting"
-        coro = self.get_coro()
-        name = getattr(coro, "__qualname__", repr(coro))
-        return f"<CoroutineTask {self.get_name()} {state} coro=<{name}()>>"
 
 
 @overload

@@ -57,6 +57,7 @@ run_coroutine: Callable[[Any], Any] = NotImplemented
 
 def _steps_done(d: Chain, iterator: Iterator[_Step]) -> int:
     """How many of the steps of `d` the iterator over them has passed."""
+    # The iterator is a list's, which has the hint; its type does not say so.
     return len(d._steps) - iterator.__length_hint__()  # type: ignore[attr-defined,no-any-return]
 
 

@@ -160,7 +160,7 @@ class CoroutineTask(TaskFace):
         outer = asyncio.current_task(loop)
         if outer is not None:
             asyncio._leave_task(loop, outer)
-        asyncio._enter_task(loop, self)  # type: ignore[arg-type]
+        asyncio._enter_task(loop, self)  # type: ignore[arg-type]  # likewise
         try:
             if not entered:
                 try:
@@ -173,7 +173,7 @@ class CoroutineTask(TaskFace):
                     # the loop, or a task, that was given `get_context()`.
             return self._spin(value, exception)
         finally:
-            asyncio._leave_task(loop, self)  # type: ignore[arg-type]
+            asyncio._leave_task(loop, self)  # type: ignore[arg-type]  # likewise
             if outer is not None:
                 asyncio._enter_task(loop, outer)
 
@@ -320,7 +320,7 @@ class CoroutineTask(TaskFace):
 
     def _unregister(self) -> None:
         if self._registered:
-            asyncio._unregister_task(self)  # type: ignore[arg-type]
+            asyncio._unregister_task(self)  # type: ignore[arg-type]  # a third-party task
 
     # -- cancelling -----------------------------------------------------------
 

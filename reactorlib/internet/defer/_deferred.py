@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["AlreadyCalledError", "CancelledError", "Deferred"]
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 _Next = TypeVar("_Next")
 _Other = TypeVar("_Other")
 _P = ParamSpec("_P")
@@ -469,14 +468,14 @@ class Deferred(Chain, Generic[T]):
                     raise result.value.with_traceback(result.tb)
                 finally:
                     del self, result
-            return result  # type: ignore[no-any-return]
+            return result  # type: ignore[no-any-return]  # a T by now
         waiter: Any = self
         if (loop := running_loop()) is not None:
             waiter = for_task(self, loop)
         try:
             if waiter is self:
-                return (yield waiter)  # type: ignore[no-any-return]
-            return (yield from waiter)  # type: ignore[no-any-return]
+                return (yield waiter)  # type: ignore[no-any-return]  # as above
+            return (yield from waiter)  # type: ignore[no-any-return]  # as above
         finally:
             del self, waiter
 

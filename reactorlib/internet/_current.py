@@ -16,9 +16,11 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from reactorlib.internet.error import ReactorAlreadyInstalledError
 from reactorlib.python._asyncio import running_loop
 
 if TYPE_CHECKING:
+    from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
 __all__ = ["current_reactor", "reactor_of", "retire"]
@@ -46,15 +48,31 @@ def reactor_of(loop: asyncio.AbstractEventLoop) -> AsyncioSelectorReactor:
     """The reactor of a loop that runs in this thread."""
     reactor = _by_loop.get(loop)
     if reactor is None:
-        from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+        reactor = _take_waiting()
+        if reactor is None:
+            from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
-        reactor = _take_waiting() or AsyncioSelectorReactor()
+            return AsyncioSelectorReactor()  # which attaches itself
         bind(loop, reactor)
         reactor._attach(loop)
     return reactor
 
 
-def bind(loop: asyncio.AbstractEventLoop, reactor: AsyncioSelectorReactor) -> None:
+def claim(loop: asyncio.AbstractEventLoop, reactor: LoopReactor) -> None:
+    """
+    Let a reactor made by hand be the one of the loop that runs.
+
+    Raises:
+        ReactorAlreadyInstalledError: the loop has one.
+    """
+    if loop in _by_loop:
+        raise ReactorAlreadyInstalledError(
+            "the loop that runs here has its reactor, which `reactor` stands for; use that"
+        )
+    bind(loop, reactor)
+
+
+def bind(loop: asyncio.AbstractEventLoop, reactor: LoopReactor) -> None:
     """Let `reactor` be the one of `loop`."""
     with _lock:
         # A reactor keeps its loop alive, and so its entry: those of loops that
@@ -75,7 +93,7 @@ def _take_waiting() -> AsyncioSelectorReactor | None:
         return waiting
 
 
-def retire(reactor: AsyncioSelectorReactor) -> None:
+def retire(reactor: LoopReactor) -> None:
     """`reactor` has run: the next `run()` starts with a new one."""
     global _default
     with _lock:

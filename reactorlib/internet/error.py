@@ -18,9 +18,11 @@ from typing import Any
 __all__ = [
     "AlreadyCalled",
     "AlreadyCancelled",
+    "AlreadyListened",
     "BadFileError",
     "BindError",
     "CannotListenError",
+    "CertificateError",
     "ConnectBindError",
     "ConnectError",
     "ConnectInProgressError",
@@ -28,20 +30,35 @@ __all__ = [
     "ConnectionAborted",
     "ConnectionClosed",
     "ConnectionDone",
+    "ConnectionFdescWentAway",
     "ConnectionLost",
     "ConnectionRefusedError",
     "DNSLookupError",
+    "FileDescriptorOverrun",
+    "InvalidAddressError",
+    "MessageLengthError",
+    "MulticastJoinError",
     "NoProtocol",
     "NoRouteError",
     "NotConnectingError",
     "NotListeningError",
+    "PeerVerifyError",
+    "ProcessDone",
+    "ProcessExitedAlready",
+    "ProcessTerminated",
+    "ReactorAlreadyInstalledError",
     "ReactorAlreadyRunning",
+    "ReactorNotRestartable",
     "ReactorNotRunning",
+    "SSLError",
     "ServiceNameUnknownError",
     "TCPTimedOutError",
     "TimeoutError",
     "UnknownHostError",
+    "UnsupportedAddressFamily",
+    "UnsupportedSocketType",
     "UserError",
+    "VerifyError",
     "getConnectError",
 ]
 
@@ -81,6 +98,16 @@ class CannotListenError(BindError):
 
     def __str__(self) -> str:
         return f"Couldn't listen on {self.interface or 'any'}:{self.port}: {self.socketError}."
+
+
+class MulticastJoinError(Exception):
+    """A multicast group could not be joined, or left. Its arguments say why."""
+
+
+class MessageLengthError(_Told, Exception):
+    """A datagram is longer than the network takes."""
+
+    MESSAGE = "Message is too long to send"
 
 
 class DNSLookupError(_Told, OSError):
@@ -169,6 +196,28 @@ class TimeoutError(UserError):
     MESSAGE = "User timeout caused connection failure"
 
 
+class SSLError(ConnectError):
+    """The TLS library refused."""
+
+    MESSAGE = "An SSL error occurred"
+
+
+class VerifyError(_Told, Exception):
+    """What the peer showed of itself could not be verified."""
+
+    MESSAGE = "Could not verify something that was supposed to be signed"
+
+
+class PeerVerifyError(VerifyError):
+    """The peer showed no certificate that holds."""
+
+    MESSAGE = "The peer rejected our verify error"
+
+
+class CertificateError(Exception):
+    """The peer's certificate is not for the host that was asked for."""
+
+
 _CONNECT_ERRORS: dict[int, type[ConnectError]] = {
     errno.ENETUNREACH: NoRouteError,
     errno.EHOSTUNREACH: NoRouteError,
@@ -215,6 +264,83 @@ class ConnectionDone(_Told, ConnectionClosed):
     MESSAGE = "Connection was closed cleanly"
 
 
+class FileDescriptorOverrun(ConnectionLost):
+    """
+    More file descriptors were sent than bytes to carry them.
+
+    Each descriptor given to `sendFileDescriptor` travels with at least one byte
+    given to `write`.
+    """
+
+    MESSAGE = "A mis-use of IUNIXTransport.sendFileDescriptor caused the connection to be closed"
+
+
+class ConnectionFdescWentAway(ConnectionLost):
+    """The file descriptor of a connection was closed behind its back."""
+
+    MESSAGE = "The file descriptor of the connection was closed elsewhere"
+
+
+class ProcessDone(ConnectionDone):
+    """
+    A process has ended well, with exit code 0.
+
+    Attributes:
+        exitCode: 0.
+        signal: None.
+        status: what the operating system said (`os.waitpid`).
+    """
+
+    def __init__(self, status: int | None) -> None:
+        Exception.__init__(self, "process finished with exit code 0")
+        self.exitCode = 0
+        self.signal = None
+        self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status,)
+
+    def __str__(self) -> str:
+        return "process finished with exit code 0"
+
+
+class ProcessTerminated(ConnectionLost):
+    """
+    A process has ended with another exit code than 0, or by a signal.
+
+    Attributes:
+        exitCode: its exit code; None if a signal ended it.
+        signal: the signal that ended it, or None.
+        status: what the operating system said (`os.waitpid`).
+    """
+
+    def __init__(
+        self,
+        exitCode: int | None = None,
+        signal: int | None = None,
+        status: int | None = None,
+    ) -> None:
+        self.exitCode = exitCode
+        self.signal = signal
+        self.status = status
+        told = "process ended"
+        if exitCode is not None:
+            told += f" with exit code {exitCode}"
+        if signal is not None:
+            told += f" by signal {signal}"
+        Exception.__init__(self, told)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.exitCode, self.signal, self.status)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ProcessExitedAlready(Exception):
+    """The process has ended, and takes no signal any more."""
+
+
 class AlreadyCalled(_Told, ValueError):
     """A delayed call was changed after it had run."""
 
@@ -243,6 +369,14 @@ class ReactorNotRunning(RuntimeError):
     """The reactor does not run, or its loop is not the reactor's to stop."""
 
 
+class ReactorNotRestartable(RuntimeError):
+    """Kept for programs that catch it: here a reactor can run again."""
+
+
+class ReactorAlreadyInstalledError(AssertionError):
+    """A reactor was made for a loop that has one."""
+
+
 class ReactorAlreadyRunning(RuntimeError):
     """`run()` was called where a loop runs already."""
 
@@ -263,3 +397,30 @@ class ConnectingCancelledError(Exception):
 
 class NoProtocol(Exception):
     """The factory that was to give a protocol for a new connection gave None."""
+
+
+class UnsupportedAddressFamily(Exception):
+    """A socket of this address family (AF_INET, AF_UNIX ...) cannot be used there."""
+
+
+class UnsupportedSocketType(Exception):
+    """A socket of this type (SOCK_STREAM, SOCK_DGRAM ...) cannot be used there."""
+
+
+class AlreadyListened(Exception):
+    """A file descriptor that can be listened on once was used before."""
+
+
+class InvalidAddressError(ValueError):
+    """
+    An address is neither IPv4 nor IPv6, or not the one of the two that is wanted.
+
+    Attributes:
+        address: what was given.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, address: object, message: str) -> None:
+        super().__init__(f"{address!r}: {message}")
+        self.address = address
+        self.message = message

@@ -23,8 +23,8 @@ from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
+    from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.address import AnyAddress
-    from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
 __all__ = ["Connector", "Port"]
 
@@ -65,7 +65,7 @@ class Port:
         factory: Any,
         backlog: int = 50,
         interface: str = "",
-        reactor: AsyncioSelectorReactor | None = None,
+        reactor: LoopReactor | None = None,
     ) -> None:
         from reactorlib.internet._current import current_reactor
 
@@ -222,7 +222,7 @@ class Connector:
         factory: Any,
         timeout: float | None,
         bindAddress: tuple[str, int] | None,
-        reactor: AsyncioSelectorReactor,
+        reactor: LoopReactor,
     ) -> None:
         if isinstance(port, str):
             try:

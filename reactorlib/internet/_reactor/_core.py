@@ -1,0 +1,400 @@
+"""
+What a reactor is whatever it does: one loop, its beginning and its end, and time.
+
+It either owns its loop or is attached to it. `run()` makes a loop, runs it, and
+ends it as `asyncio.run` ends one. In a loop that runs already the reactor is
+attached when it is first used: everything works at once, and nothing of ours
+installs a signal handler in that loop, stops it or closes it.
+
+States: waiting for a loop (what is asked of it is kept in `_waiting`) ->
+running -> stopping (owned loops only: the shutdown triggers run) -> over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from reactorlib.internet import _current, error
+from reactorlib.internet._connection import end_connections
+from reactorlib.internet._reactor._signals import SignalledEnd
+from reactorlib.internet.base import DelayedCall, Triggers, check_delay
+from reactorlib.internet.defer import Deferred
+from reactorlib.internet.interfaces import IReactorCore, IReactorTime
+from reactorlib.python._asyncio import running_loop
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["LoopReactor"]
+
+_log = logging.getLogger("reactorlib.internet.reactor")
+
+_Action = Callable[[asyncio.AbstractEventLoop], object]
+
+
+@implementer(IReactorCore, IReactorTime)
+class LoopReactor:
+    """The part of a reactor that the others build on; see `AsyncioSelectorReactor`."""
+
+    def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
+        _raise_allocation_threshold()
+        self.running = False
+        self._given_loop = eventLoop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._owned = False
+        #: Whether `run()` is at the point where `crash()` ends it.
+        self._looping = False
+        self._stopping = False
+        #: While everything is closed, no new attempt to connect begins.
+        self._closing = False
+        #: The signal that has ended the last run, or None.
+        self._exitSignal: int | None = None
+        self._waiting: list[tuple[contextvars.Context, _Action]] = []
+        self._waiting_thread: int | None = None
+        self._calls: set[DelayedCall] = set()
+        #: What listens: each has `stopListening`.
+        self._ports: set[Any] = set()
+        #: Those that are connecting: each has `stopConnecting` and `forget`.
+        self._connectors: set[Any] = set()
+        #: What else has to be broken off when all ends: each has `abandon`, and
+        #: takes itself out when it is gone.
+        self._held: set[Any] = set()
+        self._triggers: dict[str, Triggers] = {}
+        loop = running_loop()
+        if loop is not None and eventLoop in (None, loop):
+            _current.claim(loop, self)
+            self._attach(loop)
+
+    # -- the loop -------------------------------------------------------------
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` runs, and is this reactor's."""
+        self._use(loop)
+        self.running = True
+        self.fireSystemEvent("startup")
+
+    def _use(self, loop: asyncio.AbstractEventLoop) -> None:
+        """`loop` is this reactor's: do what has waited for it."""
+        if self._loop is loop:
+            return
+        self._loop = loop
+        for call in sorted(self._calls, key=DelayedCall.getTime):
+            call.start(loop)
+        waiting, self._waiting = self._waiting, []
+        for context, action in waiting:
+            context.run(action, loop)
+
+    def _when_looping(self, action: _Action) -> None:
+        """Call `action` with the loop, in today's context: now, or when there is one."""
+        if self._loop is not None:
+            action(self._loop)
+        else:
+            self._waiting.append((contextvars.copy_context(), action))
+            self._waits()
+
+    def _waits(self) -> None:
+        self._waiting_thread = threading.get_ident()
+
+    def _waits_in(self, thread: int) -> bool:
+        """Whether something waits for a loop in that thread."""
+        return not self.running and self._waiting_thread == thread
+
+    # -- running --------------------------------------------------------------
+
+    def run(
+        self,
+        installSignalHandlers: bool = True,
+        *,
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+        debug: bool | None = None,
+    ) -> None:
+        """
+        Make a loop, and run it until `stop()`.
+
+        It can be called again afterwards, and in any thread. The end is that of
+        `asyncio.run`: after the shutdown triggers, ports and connections are
+        closed, tasks cancelled and awaited, asynchronous generators and the
+        executor shut down, and the loop closed.
+
+        Args:
+            installSignalHandlers: whether SIGINT and SIGTERM are to call
+                `stop()`, and a second one, a moment later, to end at once. Only
+                the main thread can have them; the previous handlers are put
+                back.
+            loop_factory: what makes the loop, as `uvloop.new_event_loop`.
+            debug: asyncio's debug mode; None leaves it to the environment.
+
+        Raises:
+            ReactorAlreadyRunning: the reactor runs, or a loop runs here, in
+                which everything works without `run()`.
+        """
+        if running_loop() is not None:
+            raise error.ReactorAlreadyRunning(
+                "an asyncio loop runs here already, and the reactor works in it as it is: "
+                "leave run() out, and let whoever started the loop end it"
+            )
+        if self.running:
+            raise error.ReactorAlreadyRunning(
+                "the reactor runs already, in another thread; use its loop's "
+                "call_soon_threadsafe() to have something done there"
+            )
+        if self._given_loop is not None:
+            if loop_factory is not None:
+                raise ValueError("this reactor has a loop already, and run() cannot make another")
+            given = self._given_loop
+            loop_factory = lambda: given  # noqa: E731
+        runner = asyncio.Runner(loop_factory=loop_factory, debug=debug)
+        loop = runner.get_loop()
+        self._owned = True
+        signals = SignalledEnd(self._signal_stops, self.crash)
+        try:
+            with runner, signals.watched(loop, installSignalHandlers):
+                _current.bind(loop, self)
+                loop.call_soon(self._attach, loop)
+                self._looping = True
+                try:
+                    loop.run_forever()
+                finally:
+                    self._looping = False
+                    self._stopping = True
+                    self._event("shutdown").forget()
+                    loop.run_until_complete(self._close_all(loop))
+        finally:
+            self.running = self._owned = self._stopping = False
+            self._loop = self._waiting_thread = self._given_loop = None
+            for call in list(self._calls):
+                call.cancel()
+            self._exitSignal = signals.first
+            _current.retire(self)
+        signals.raise_again()
+
+    def _signal_stops(self) -> bool:
+        """Stop, for a signal; whether it was not stopping already."""
+        if self._stopping:
+            return False
+        self.stop()
+        return True
+
+    def iterate(self, delay: float = 0) -> None:
+        """
+        Run for `delay` seconds, or for one turn of the loop, and return.
+
+        It is for programs that have a main loop of another kind and look in here
+        now and then. The loop is kept for the next time, or for `run()`, which
+        closes it in the end.
+
+        Raises:
+            ReactorAlreadyRunning: a loop runs here already; await something
+                instead, and it goes on.
+        """
+        if running_loop() is not None:
+            raise error.ReactorAlreadyRunning(
+                "an asyncio loop runs here already, and cannot run inside itself: "
+                "await something, and it goes on meanwhile"
+            )
+        loop = self._given_loop
+        if loop is None:
+            loop = self._given_loop = asyncio.new_event_loop()
+        if self._loop is None:
+            _current.bind(loop, self)
+            loop.call_soon(self._use, loop)
+        self._looping = True
+        try:
+            # Two turns: what the first finds ready, the second calls.
+            loop.call_later(check_delay(delay), loop.call_soon, loop.stop)
+            loop.run_forever()
+        finally:
+            self._looping = False
+
+    def stop(self) -> None:
+        """
+        End `run()`, once the shutdown triggers are done.
+
+        Raises:
+            ReactorNotRunning: it does not run, or is stopping already; or it is
+                attached to a loop that somebody else runs and has to end.
+        """
+        if not self.running or self._stopping:
+            raise error.ReactorNotRunning(
+                "the reactor is stopping already"
+                if self._stopping
+                else "the reactor is not running"
+            )
+        if not self._owned:
+            raise error.ReactorNotRunning(
+                "this loop was not started by reactor.run(), and is not the reactor's to stop; "
+                "end what was given to asyncio.run(), or whatever else runs the loop"
+            )
+        assert self._loop is not None
+        self._stopping = True
+        # It may be called in another thread, where nothing else may.
+        self._loop.call_soon_threadsafe(self._shut_down)
+
+    def _shut_down(self) -> None:
+        self.fireSystemEvent("shutdown").addBoth(self._shut_down_done)
+
+    def _shut_down_done(self, _: object) -> None:
+        if self._looping:  # and not ended meanwhile by a second signal
+            self.crash()
+
+    def crash(self) -> None:
+        """
+        End `run()` now, without the shutdown triggers.
+
+        Raises:
+            ReactorNotRunning: as for `stop()`.
+        """
+        if self._loop is None or not self._looping:
+            raise error.ReactorNotRunning("the reactor is not running a loop of its own")
+        if running_loop() is self._loop:
+            self._loop.stop()
+        else:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Close every port and connection, and see them gone; forget delayed calls."""
+        self._closing = True
+        try:
+            while self._ports:
+                try:
+                    await self._ports.pop().stopListening()
+                except Exception as exception:
+                    report(_log, "stopListening() failed", Failure(exception))
+            for connector in list(self._connectors):
+                connector.stopConnecting()
+            for held in list(self._held):
+                held.abandon()
+            await end_connections(loop)
+            for connector in list(self._connectors):
+                connector.forget()  # it was told that all ends, and tried again
+            for call in list(self._calls):
+                call.cancel()
+        finally:
+            self._closing = False
+
+    async def __aenter__(self) -> Self:
+        """
+        Use the reactor in a loop that runs, and leave nothing behind.
+
+        `async with reactor:` ends as `run()` would: with the shutdown triggers,
+        every port and connection of the reactor closed, and its delayed calls
+        cancelled. The loop runs on.
+        """
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._loop is not None
+        try:
+            await self.fireSystemEvent("shutdown")
+        finally:
+            await self._close_all(self._loop)
+
+    # -- triggers -------------------------------------------------------------
+
+    def addSystemEventTrigger(
+        self,
+        phase: str,
+        eventType: str,
+        callable: Callable[..., Any],
+        *args: object,
+        **kwargs: object,
+    ) -> Any:
+        """Have `callable` called around an event; see `IReactorCore`."""
+        self._must_be_callable(callable)
+        if not self.running:
+            self._waits()
+        return eventType, self._event(eventType).add(phase, callable, args, kwargs)
+
+    def removeSystemEventTrigger(self, triggerID: Any) -> None:
+        """Take a trigger back; ValueError if it has run or was taken back before."""
+        eventType, handle = triggerID
+        self._event(eventType).remove(handle)
+
+    def fireSystemEvent(self, eventType: str) -> Deferred[None]:
+        """Run the triggers of an event; the Deferred fires when all are done."""
+        return self._event(eventType).fire()
+
+    def _event(self, eventType: str) -> Triggers:
+        return self._triggers.setdefault(eventType, Triggers())
+
+    def callWhenRunning(self, callable: Callable[..., Any], *args: object, **kwargs: object) -> Any:
+        """
+        Call at once where the loop runs; otherwise as soon as it does.
+
+        Returns:
+            None, or what `removeSystemEventTrigger` takes.
+        """
+        self._must_be_callable(callable)
+        if self.running:
+            callable(*args, **kwargs)
+            return None
+        return self.addSystemEventTrigger("after", "startup", callable, *args, **kwargs)
+
+    # -- time -----------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """The time now, in seconds, on the loop's clock."""
+        return time.monotonic() if self._loop is None else self._loop.time()
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> DelayedCall:
+        """
+        Call `callable` once, `delay` seconds from now, in today's context.
+
+        Raises:
+            ValueError: `delay` is negative, infinite or not a number.
+            TypeError: `callable` is not callable.
+        """
+        self._must_be_callable(callable)
+        if self._loop is None:
+            self._waits()
+        return DelayedCall(self._loop, self._calls, check_delay(delay), callable, args, kwargs)
+
+    def getDelayedCalls(self) -> list[DelayedCall]:
+        """The delayed calls that are still to come, in no order."""
+        return list(self._calls)
+
+    @staticmethod
+    def _must_be_callable(function: object) -> None:
+        if not callable(function):
+            raise TypeError(f"{function!r} is not callable; pass the function, not its result")
+
+    def __repr__(self) -> str:
+        if not self.running:
+            return "<reactor, waiting for a loop>"
+        return f"<reactor, {'running' if self._owned else 'attached to'} {self._loop!r}>"
+
+
+_threshold_raised = False
+
+
+def _raise_allocation_threshold() -> None:
+    """
+    Keep reads out of the system's memory mapper.
+
+    asyncio reads TCP into fresh blocks of 256 KiB, and every loop does so for
+    TLS. glibc maps and unmaps blocks of that size for each read, which costs
+    several times the read itself, until a larger one has been freed once.
+    """
+    global _threshold_raised
+    if not _threshold_raised:
+        _threshold_raised = True
+        block = bytearray(1 << 20)
+        del block

@@ -1,0 +1,94 @@
+"""
+The signals that end a reactor's own run.
+
+The first asks for an orderly end: `stop()`. The next one, while that goes on,
+ends it now, and when everything is put back it is raised once more, so that the
+process ends as the signal ends any other: by KeyboardInterrupt after Ctrl-C,
+and by SIGTERM itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["SignalledEnd"]
+
+_log = logging.getLogger("reactorlib.internet.reactor")
+
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+
+#: A signal that comes again within so many seconds is the same one. A terminal,
+#: `timeout` or `npm` sends it to us and to our process group; uvloop calls twice
+#: for one that arrives while it handles another. Nobody presses Ctrl-C so fast.
+_SAME_SIGNAL = 0.2
+
+
+class SignalledEnd:
+    """
+    Which signals have come during one run.
+
+    Args:
+        stop: begins the orderly end; what it answers says whether one had begun
+            before.
+        crash: ends at once.
+
+    Attributes:
+        first: the number of the signal that has begun the end, or None.
+    """
+
+    def __init__(self, stop: Callable[[], bool], crash: Callable[[], object]) -> None:
+        self._stop = stop
+        self._crash = crash
+        self._came_at = 0.0
+        self.first: int | None = None
+        self._again: int | None = None
+
+    @contextmanager
+    def watched(self, loop: asyncio.AbstractEventLoop, wanted: bool) -> Iterator[None]:
+        """Handle the signals while this lasts; then all is as it was."""
+        previous: dict[int, Any] = {}
+        if wanted and threading.current_thread() is threading.main_thread():
+            for name in _SIGNALS:
+                number = getattr(signal, name, None)
+                if number is None:
+                    continue
+                handler = signal.getsignal(number)
+                if name == "SIGINT" and handler is not signal.default_int_handler:
+                    continue  # the program has a handler of its own
+                try:
+                    loop.add_signal_handler(number, self._came, number)
+                except NotImplementedError:
+                    continue
+                previous[number] = handler
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                loop.remove_signal_handler(number)
+                if handler is not None:
+                    signal.signal(number, handler)
+
+    def raise_again(self) -> None:
+        """Raise the signal that has cut the end short, if one has."""
+        if self._again is not None:
+            signal.raise_signal(self._again)
+
+    def _came(self, number: int) -> None:
+        name = signal.Signals(number).name
+        now = time.monotonic()
+        same = now < self._came_at + _SAME_SIGNAL
+        if self._stop():
+            self._came_at = now
+            self.first = number
+            _log.info("Received %s: shutting down", name)
+        elif not same:
+            self._again = number
+            _log.warning("Received %s again: ending now", name)
+            self._crash()

@@ -4,14 +4,22 @@ One connection: asyncio's protocol on one side, Twisted's transport on the other
 A `Connection` is what asyncio's transport calls, and what a Twisted protocol
 writes to. It is one small object, since there is one for every connection, and
 it adds to the path of a read no more than this: writes made while a read is
-handled, to this connection or to others of the same loop, are kept back and
-leave together when `dataReceived` has returned. (A line protocol that answers
-a thousand pipelined lines makes one system call instead of a thousand.) Which
-connection is being read is the loop's `_Turn`.
+handled are kept back and leave together when `dataReceived` has returned (see
+`_turn`).
 
 States: made (no transport) -> open -> disconnecting (`loseConnection`: what is
 written still leaves) -> lost. `_ending` is the exception that says why, once it
-is known before asyncio says that the connection is gone.
+is known before asyncio says that the connection is gone. Each direction can end
+by itself before that (half-close).
+
+Backpressure. `_choked` is whether asyncio's write buffer is over its limit; a
+producer, and whoever drains, hear of it through a `Flow`. A protocol that has
+neither is protected too: while it answers what it reads, and the peer does not
+take the answers, no more is read from that peer.
+
+TLS is another asyncio transport between this object and the loop's; see
+`_tls_transport`. A connection with TLS is an object of another class, so that
+`ISSLTransport` and its methods are there exactly then.
 """
 
 from __future__ import annotations
@@ -20,23 +28,34 @@ import asyncio
 import contextvars
 import logging
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from zope.interface import implementer
 
 from reactorlib.internet import error
-from reactorlib.internet.address import from_sockname
-from reactorlib.internet.interfaces import ITCPTransport
+from reactorlib.internet._flow import Flow
+from reactorlib.internet._tls_transport import TLSTransport
+from reactorlib.internet._turn import flush_dirty, turn_of
+from reactorlib.internet.address import UNIXAddress, from_sockname
+from reactorlib.internet.defer import Deferred, fail, succeed
+from reactorlib.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+    ISystemHandle,
+    ITransport,
+)
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from reactorlib.internet.address import AnyAddress
 
-__all__ = ["Connection", "end_connections"]
+__all__ = ["Connection"]
 
 _log = logging.getLogger("reactorlib.internet.tcp")
 
@@ -44,44 +63,7 @@ _log = logging.getLogger("reactorlib.internet.tcp")
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class _Turn:
-    """What the connections of one loop share."""
-
-    __slots__ = ("dirty", "emptied", "open", "reading")
-
-    def __init__(self) -> None:
-        #: The connection whose read is being handled, or None.
-        self.reading: Connection | None = None
-        #: Other connections that were written to during that read.
-        self.dirty: list[Connection] = []
-        #: Every connection that has a transport.
-        self.open: set[Connection] = set()
-        #: Set when `open` becomes empty, while somebody waits for that.
-        self.emptied: asyncio.Event | None = None
-
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turn] = WeakKeyDictionary()
-
-
-def _turn_of(loop: asyncio.AbstractEventLoop) -> _Turn:
-    turn = _turns.get(loop)
-    if turn is None:
-        turn = _turns[loop] = _Turn()
-    return turn
-
-
-async def end_connections(loop: asyncio.AbstractEventLoop) -> None:
-    """End every connection of ours on `loop` at once, and see them gone."""
-    turn = _turn_of(loop)
-    while turn.open:
-        if turn.emptied is None:
-            turn.emptied = asyncio.Event()
-        for connection in list(turn.open):
-            connection.abandon()
-        await turn.emptied.wait()
-
-
-@implementer(ITCPTransport)
+@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle)
 class Connection(asyncio.Protocol):
     """
     A connection.
@@ -89,29 +71,45 @@ class Connection(asyncio.Protocol):
     Args:
         build: called with the peer's address; the protocol, or None to refuse.
         loop: the loop that it belongs to.
-        lost: called with the reason after the protocol has been told.
+        lost: called with this object and the reason after the protocol has been told.
+        tls: what `startTLS` takes, to begin with TLS.
+        client: whether this side has connected, rather than accepted.
 
     Attributes:
         protocol: who is told of what comes in; may be exchanged at any time.
         connected: whether bytes may still flow.
         disconnecting: whether this side has begun to close it.
+        TLS: whether it is encrypted.
     """
 
     __slots__ = (
         "_build",
+        "_choked",
+        "_client",
         "_context",
         "_early",
         "_ending",
+        "_flow",
+        "_held_back",
+        "_loop",
         "_lost",
         "_out",
         "_paused",
+        "_read_closed",
         "_send",
+        "_tls",
         "_transport",
         "_turn",
+        "_write_closed",
         "connected",
         "disconnecting",
         "protocol",
     )
+
+    #: What it is once it is encrypted, if it was not.
+    _secure: ClassVar[type[Connection]]
+
+    TLS: ClassVar[bool] = False
 
     _transport: asyncio.Transport
     _send: Callable[[bytes], None]
@@ -120,24 +118,30 @@ class Connection(asyncio.Protocol):
         self,
         build: Callable[[Any], Any],
         loop: asyncio.AbstractEventLoop,
-        lost: Callable[[Failure], object] | None = None,
+        lost: Callable[[Any, Failure], object] | None = None,
+        tls: Any = None,
+        client: bool = False,
     ) -> None:
         self._build: Callable[[Any], Any] | None = build
+        self._loop = loop
         self._lost = lost
-        self._turn = _turn_of(loop)
+        self._tls = tls
+        self._client = client
+        self._turn = turn_of(loop)
         self._context = contextvars.copy_context()
         self._paused = False
+        #: Whether reading waits until the peer has taken the answers to what it has sent.
+        self._held_back = False
+        #: Whether asyncio's write buffer is over its limit.
+        self._choked = False
+        self._flow: Flow | None = None
         self._early: _Early | None = None
         self._out: bytes | list[bytes] | None = None
+        self._read_closed = self._write_closed = False
         self._ending: Failure | None = None
         self.protocol: Any = None
         self.connected = False
         self.disconnecting = False
-
-    @classmethod
-    def for_loop(cls, build: Callable[[Any], Any]) -> Connection:
-        """A connection on the loop that runs."""
-        return cls(build, asyncio.get_running_loop())
 
     # -- what asyncio calls ---------------------------------------------------
 
@@ -148,12 +152,20 @@ class Connection(asyncio.Protocol):
         self._send = transport.write
         build, self._build = self._build, None
         assert build is not None
-        sock = transport.get_extra_info("socket")
         peername = transport.get_extra_info("peername")
+        sock = transport.get_extra_info("socket")
         if peername is None and sock is not None and sock.family != socket.AF_UNIX:
             # The peer has reset the connection before it was accepted.
             transport.abort()
             return
+        if self._tls is not None:
+            try:
+                self._secure_with(self._tls, self._client)
+            except Exception as exception:
+                self._fail("TLS could not be set up; the connection is dropped", exception)
+                return
+        elif transport.get_extra_info("ssl_object") is not None:
+            self.__class__ = self._secure  # the loop does TLS itself
         try:
             self.protocol = build(self.getPeer())
         except (SystemExit, KeyboardInterrupt):
@@ -172,7 +184,7 @@ class Connection(asyncio.Protocol):
             raise
         except BaseException as exception:
             self._fail("connectionMade() failed; the connection is dropped", exception)
-        if self._paused:
+        if self._paused and self._transport is transport:
             self._early = _Early(self, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -183,7 +195,7 @@ class Connection(asyncio.Protocol):
         except (SystemExit, KeyboardInterrupt):
             turn.reading = None
             turn.dirty.append(self)
-            _flush_dirty(turn)
+            flush_dirty(turn)
             raise
         except BaseException as exception:
             self._out = None
@@ -191,15 +203,58 @@ class Connection(asyncio.Protocol):
         turn.reading = None
         if (out := self._out) is not None:
             self._out = None
+            if self._choked:
+                self._answer_choked()
             # Bytes or a list of them: `type() is` costs less than what mypy would follow.
             self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
         if turn.dirty:
-            _flush_dirty(turn)
+            flush_dirty(turn)
 
-    def eof_received(self) -> None:
-        """The peer sends no more: asyncio closes once what is written has left."""
+    def _answer_choked(self) -> None:
+        """The peer is answered while it does not take the answers: read no more for now."""
+        if self._flow is not None and self._flow.producer is not None:
+            return  # which knows how to wait
+        if not (self._held_back or self.disconnecting):
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._choked = True
+        if self._flow is not None:
+            self._flow.choke()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self._held_back:
+            self._held_back = False
+            self._context.copy().run(self._read_on)
+        if self._flow is not None:
+            self._flow.flow()
+
+    def eof_received(self) -> bool | None:
+        """
+        The peer sends no more.
+
+        A protocol that wants to know goes on, unless it had closed its own side;
+        otherwise asyncio closes once what is written has left.
+        """
+        self._read_closed = True
+        if not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
+            self._tell("readConnectionLost")
+            if self.disconnecting or not self._write_closed:
+                return True  # closing goes on by itself
         self.disconnecting = True
         self._send = _discard
+        return None
+
+    def _tell(self, what: str) -> None:
+        """Tell the protocol."""
+        try:
+            getattr(self.protocol, what)()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exception:
+            self._fail(f"{what}() failed; the connection is dropped", exception)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         # asyncio calls this in the context of whoever has closed the connection.
@@ -218,7 +273,9 @@ class Connection(asyncio.Protocol):
         reason = self._ending
         if reason is None:
             reason = Failure(error.ConnectionDone() if exc is None else _lost_by(exc))
-        self._ending = None
+        self._ending = reason
+        if self._flow is not None:
+            self._flow.lost(reason)
         protocol = self.protocol
         if protocol is not None:
             try:
@@ -229,7 +286,7 @@ class Connection(asyncio.Protocol):
                 report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
         lost, self._lost = self._lost, None
         if lost is not None:
-            lost(reason)
+            lost(self, reason)
 
     def _fail(self, message: str, exception: BaseException) -> None:
         """An error in the protocol costs it its connection, and is reported once."""
@@ -237,7 +294,7 @@ class Connection(asyncio.Protocol):
         report(_log, message, failure, protocol=self.protocol, transport=self._transport)
         self._end_now(failure)
 
-    # -- what the protocol calls ----------------------------------------------
+    # -- writing --------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """
@@ -273,19 +330,100 @@ class Connection(asyncio.Protocol):
             # Bytes or a list of them: `type() is` costs less than what mypy would follow.
             self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
 
+    def drain(self) -> Deferred[None]:
+        """
+        Wait until the peer has taken enough of what is written to write more.
+
+        Returns:
+            a Deferred that fires with None, at once while the buffer is not full
+            (64 KiB, as asyncio has it); it fails as `connectionLost` does if the
+            connection is lost first.
+        """
+        self._flush()
+        if self._ending is not None:
+            return fail(self._ending)
+        if not self._choked:
+            return succeed(None)
+        return self._flow_of_it().drain()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """
+        Let `producer` know when to write; see `IConsumer`.
+
+        After `loseConnection` the connection stays open until it is unregistered.
+        """
+        if self._ending is not None or (self.disconnecting and not self._flow):
+            producer.stopProducing()
+        else:
+            self._flow_of_it().register(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        if self._flow is not None and self._flow.producer is not None:
+            self._flow.unregister()
+            if self._ending is None and self.connected:
+                if self.disconnecting:
+                    self._close()
+                elif self._write_closed:
+                    self._close_writing()
+
+    def _flow_of_it(self) -> Flow:
+        if self._flow is None:
+            self._flow = Flow(self)
+        return self._flow
+
+    def _stop_pulling(self) -> None:
+        """The pull producer is gone: send as ever."""
+        if self._ending is None and self.connected:
+            self._send = self._transport.write
+
+    # -- closing --------------------------------------------------------------
+
     def loseConnection(self, _reason: object = None) -> None:
-        """Close once everything written has left. `connectionLost` follows, later."""
+        """
+        Close once everything written has left. `connectionLost` follows, later.
+
+        While a producer is registered it may still write.
+        """
         if not self.disconnecting:
-            self._flush()
             self.disconnecting = True
-            self._send = _discard
-            self._transport.close()
+            if self._flow is None or self._flow.producer is None:
+                self._close()
+
+    def _close(self) -> None:
+        self._flush()
+        self._send = _discard
+        self._transport.close()
+
+    def loseWriteConnection(self) -> None:
+        """
+        Say that no more will be written, once what is written has left.
+
+        A protocol that provides `IHalfCloseableProtocol` has its
+        `writeConnectionLost` called then; what the peer sends is still received.
+        """
+        if not (self.disconnecting or self._write_closed):
+            self._write_closed = True
+            if self._flow is None or self._flow.producer is None:
+                self._close_writing()
+
+    def _close_writing(self) -> None:
+        self._flush()
+        self._send = _discard
+        self._transport.write_eof()
+        self._flow_of_it().when_empty(self._writing_closed)
+
+    def _writing_closed(self) -> None:
+        if self.connected and IHalfCloseableProtocol.providedBy(self.protocol):
+            self._tell("writeConnectionLost")
+        if self._read_closed:
+            self.loseConnection()
 
     def abortConnection(self) -> None:
         """Close now, and drop what has not left. `connectionLost` follows, later."""
         if self.connected and self._ending is None:
             sock = self._transport.get_extra_info("socket")
-            if sock is not None:
+            if sock is not None and sock.family != socket.AF_UNIX:
                 try:
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 except OSError:
@@ -301,8 +439,11 @@ class Connection(asyncio.Protocol):
         self._out = None
         self.disconnecting = True
         self._send = _discard
-        self._ending = reason
+        if self._ending is None:
+            self._ending = reason
         self._transport.abort()
+
+    # -- reading --------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """Read no more until `resumeProducing`; the peer is held up in the end."""
@@ -316,9 +457,9 @@ class Connection(asyncio.Protocol):
             self._paused = False
             # asyncio reads in the context of whoever has resumed it.
             if self._early is not None:
-                asyncio.get_running_loop().call_soon(self._resume, context=self._context)
+                self._loop.call_soon(self._resume, context=self._context)
             else:
-                self._context.run(self._transport.resume_reading)
+                self._context.copy().run(self._read_on)
 
     def _resume(self) -> None:
         """Read for the first time, after a pause that began in `connectionMade`."""
@@ -330,12 +471,71 @@ class Connection(asyncio.Protocol):
             self._read_on()
 
     def _read_on(self) -> None:
-        if not (self._paused or self.disconnecting):
+        if not (self._paused or self._held_back or self.disconnecting):
             self._transport.resume_reading()
 
     def stopProducing(self) -> None:
         """Close, as `loseConnection`."""
         self.loseConnection()
+
+    # -- TLS ------------------------------------------------------------------
+
+    def startTLS(
+        self, contextFactory: Any, normal: bool = True, *, unread: bytes | None = None
+    ) -> None:
+        """
+        Encrypt from here on.
+
+        What was written before leaves as it is, and what the peer has sent after
+        its last plain byte is taken as TLS, even if it came in the same segment:
+        a protocol of `reactorlib.protocols.basic` gives back what it has not used.
+
+        Args:
+            contextFactory: an `ssl.SSLContext`, or what `reactorlib.internet.ssl`
+                makes of your wishes.
+            normal: whether the side that has connected is the TLS client.
+            unread: what the protocol has received and not used, if it keeps such
+                bytes itself.
+
+        Raises:
+            RuntimeError: it is encrypted already, or is being closed.
+        """
+        if self.disconnecting or not self.connected:
+            raise RuntimeError("TLS cannot begin on a connection that is closing or closed")
+        self._flush()
+        if unread is None:
+            give_back = getattr(self.protocol, "_give_back", None)
+            unread = b"" if give_back is None else give_back()
+        self._secure_with(contextFactory, self._client == bool(normal), unread)
+
+    def _secure_with(self, contextFactory: Any, client: bool, unread: bytes = b"") -> None:
+        from reactorlib.internet._secure import engine_for
+
+        engine = engine_for(contextFactory, client, self)
+        tls = TLSTransport(self._transport, self, engine, self._loop, self._context)
+        self.__class__ = self._secure
+        self._transport = tls
+        if self._flow is not None and self._flow.producer is not None and not self._flow.streaming:
+            pass  # which writes to whatever `_transport` is
+        else:
+            self._send = tls.write
+        if self._early is not None:
+            unread += self._early.data
+            self._early = None
+        if self._paused:
+            tls.pause_reading()
+        tls.begin(unread)
+
+    def handshake_done(self) -> None:
+        """TLS has begun; the transport calls this."""
+        if IHandshakeListener.providedBy(self.protocol):
+            self._tell("handshakeCompleted")
+
+    # -- who is there ---------------------------------------------------------
+
+    def getHandle(self) -> Any:
+        """The socket, to read its options; not to read from or write to."""
+        return self._transport.get_extra_info("socket")
 
     def getPeer(self) -> AnyAddress:
         """Where the other end is."""
@@ -345,35 +545,15 @@ class Connection(asyncio.Protocol):
         """Where this end is."""
         return self._address("sockname")
 
-    def _address(self, which: str) -> AnyAddress:
-        family = self._transport.get_extra_info("socket").family
-        return from_sockname(self._transport.get_extra_info(which), family)
-
-    def getTcpNoDelay(self) -> bool:
-        """Whether small pieces leave at once. True at first: asyncio sets it."""
-        return self._option(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Whether small pieces are to leave at once."""
-        self._set_option(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
-
-    def getTcpKeepAlive(self) -> bool:
-        """Whether the system probes the peer while nothing is said."""
-        return self._option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Whether the system is to probe the peer while nothing is said."""
-        self._set_option(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
-
-    def _option(self, level: int, option: int) -> bool:
-        return bool(self._transport.get_extra_info("socket").getsockopt(level, option))
-
-    def _set_option(self, level: int, option: int, enabled: bool) -> None:
-        self._transport.get_extra_info("socket").setsockopt(level, option, int(enabled))
+    def _address(self, which: str) -> Any:
+        sock = self._transport.get_extra_info("socket")
+        if sock is None:
+            return UNIXAddress(None)  # in memory, both ends are without a name
+        return from_sockname(self._transport.get_extra_info(which), sock.family)
 
     def __repr__(self) -> str:
         state = "open" if self.connected and not self.disconnecting else "closing or closed"
-        return f"<Connection of {self.protocol!r}, {state}>"
+        return f"<{self.__class__.__name__} of {self.protocol!r}, {state}>"
 
 
 class _Early(asyncio.Protocol):
@@ -401,13 +581,6 @@ class _Early(asyncio.Protocol):
         self._connection.connection_lost(exc)
 
 
-def _flush_dirty(turn: _Turn) -> None:
-    """Hand over what has been written to other connections than the one that was read."""
-    dirty, turn.dirty = turn.dirty, []
-    for connection in dirty:
-        connection._flush()
-
-
 def _discard(data: bytes) -> None:
     """What sends once the connection is being closed."""
 
@@ -420,7 +593,11 @@ def _as_bytes(data: object) -> bytes:
     raise TypeError(f"a transport carries bytes, not {type(data).__name__}")
 
 
-def _lost_by(exc: BaseException) -> error.ConnectionLost:
+def _lost_by(exc: BaseException) -> BaseException:
+    if isinstance(exc, error.ConnectionClosed):
+        return exc
+    if isinstance(exc, ssl.SSLError) and not isinstance(exc, ssl.SSLEOFError):
+        return exc
     lost = error.ConnectionLost(str(exc)) if str(exc) else error.ConnectionLost()
     lost.__cause__ = exc
     return lost

@@ -21,15 +21,20 @@ from reactorlib.internet import error
 from reactorlib.internet.interfaces import (
     IConnector,
     ILoggingContext,
+    IProcessProtocol,
     IProtocol,
     IProtocolFactory,
 )
 from reactorlib.python.failure import Failure
 
 __all__ = [
+    "AbstractDatagramProtocol",
     "BaseProtocol",
     "ClientFactory",
+    "ConnectedDatagramProtocol",
+    "DatagramProtocol",
     "Factory",
+    "ProcessProtocol",
     "Protocol",
     "ReconnectingClientFactory",
     "ServerFactory",
@@ -184,11 +189,11 @@ class Factory(Generic[P]):
         The factory counts as started from the first call on.
         """
         # Only here does a factory know of transports; they know of factories by name alone.
-        from reactorlib.internet._connection import Connection
+        from reactorlib.internet._any_connection import AnyConnection
 
         if self.numPorts == 0:
             self.doStart()
-        return Connection.for_loop(self.buildProtocol)
+        return AnyConnection(self.buildProtocol, asyncio.get_running_loop())
 
 
 class ServerFactory(Factory[P]):
@@ -331,3 +336,198 @@ class ReconnectingClientFactory(ClientFactory[P]):
     def __getstate__(self) -> dict[str, Any]:
         """A saved factory starts afresh: what belongs to this run stays out."""
         return {name: value for name, value in self.__dict__.items() if name not in self._unsaved}
+
+
+class AbstractDatagramProtocol:
+    """
+    What every protocol over datagrams has.
+
+    Attributes:
+        transport: what to write to; None while there is no port.
+        numPorts: how many ports use the protocol now.
+        noisy: whether starting and stopping is logged.
+    """
+
+    transport: Any = None
+    numPorts = 0
+    noisy = True
+
+    def makeConnection(self, transport: Any) -> None:
+        """
+        Take the port, then `doStart`.
+
+        Raises:
+            RuntimeError: the protocol has a port already.
+        """
+        if self.transport is not None:
+            raise RuntimeError(
+                f"{self!r} is at work on {self.transport!r}; make another protocol for this port"
+            )
+        self.transport = transport
+        try:
+            self.doStart()
+        except BaseException:
+            self.transport = None
+            raise
+
+    def doStart(self) -> None:
+        """A port begins to use the protocol: calls `startProtocol`."""
+        if self.numPorts == 0:
+            if self.noisy:
+                _log.info("Starting protocol %r", self)
+            self.startProtocol()
+        self.numPorts += 1
+
+    def doStop(self) -> None:
+        """The port is gone: calls `stopProtocol`, with no transport any more."""
+        if self.numPorts == 0:
+            return
+        self.numPorts -= 1
+        self.transport = None
+        if self.numPorts == 0:
+            if self.noisy:
+                _log.info("Stopping protocol %r", self)
+            self.stopProtocol()
+
+    def startProtocol(self) -> None:
+        """
+        The port is bound, and datagrams may be written. For subclasses.
+
+        What it raises closes the port, and goes to whoever asked for it.
+        """
+
+    def stopProtocol(self) -> None:
+        """The port is gone; called last. For subclasses."""
+
+    if TYPE_CHECKING:
+        # A ConnectedDatagramProtocol's has no `addr`.
+        datagramReceived: Callable[..., object]
+    else:
+
+        def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+            """
+            A datagram came in; it may be empty. For subclasses.
+
+            What it raises is reported, and the port goes on.
+
+            Args:
+                addr: where it came from. UDP: the host's IP address and the port, as
+                    `transport.write` takes them. UNIX: the path of the socket, None
+                    if it has none.
+            """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved protocol has no port."""
+        return {**self.__dict__, "transport": None}
+
+
+@implementer(ILoggingContext)
+class DatagramProtocol(AbstractDatagramProtocol):
+    """A protocol over UDP, or over a UNIX datagram socket."""
+
+    def logPrefix(self) -> str:
+        """The name in logs: the class's own."""
+        return self.__class__.__name__
+
+    def connectionRefused(self) -> None:
+        """
+        Nothing listens where the port is connected to. For subclasses.
+
+        It is the answer to an earlier datagram, and the port goes on.
+        """
+
+
+class ConnectedDatagramProtocol(DatagramProtocol):
+    """
+    A protocol over a UNIX datagram socket that talks to one other.
+
+    UDP needs none: there `transport.connect` is all.
+    """
+
+    def datagramReceived(self, datagram: bytes) -> None:
+        """A datagram came in from the peer; as `DatagramProtocol` otherwise. For subclasses."""
+
+    def connectionFailed(self, failure: Failure) -> None:
+        """
+        There is no port, and there will be none. For subclasses.
+
+        Args:
+            failure: holds a `CannotListenError`, an OSError, or what
+                `startProtocol` raised.
+        """
+
+
+@implementer(IProcessProtocol)
+class ProcessProtocol(BaseProtocol):
+    """
+    A conversation with a process: subclass it and say what to do.
+
+    What its methods raise is reported. It ends nothing, but for `childDataReceived`:
+    that costs the pipe which the data came from.
+
+    Attributes:
+        transport: an `IProcessTransport`.
+    """
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """
+        The process has written. 1 goes to `outReceived`, 2 to `errReceived`.
+
+        Args:
+            childFD: the descriptor, as the process numbers it.
+            data: cut anywhere, never empty.
+        """
+        if childFD == 1:
+            self.outReceived(data)
+        elif childFD == 2:
+            self.errReceived(data)
+
+    def outReceived(self, data: bytes) -> None:
+        """The process has written to its output. For subclasses."""
+
+    def errReceived(self, data: bytes) -> None:
+        """The process has written to its error output. For subclasses."""
+
+    def childConnectionLost(self, childFD: int) -> None:
+        """
+        A pipe is closed, at either end. 0, 1 and 2 go to the three methods below.
+
+        Args:
+            childFD: the descriptor, as the process numbers it.
+        """
+        if childFD == 0:
+            self.inConnectionLost()
+        elif childFD == 1:
+            self.outConnectionLost()
+        elif childFD == 2:
+            self.errConnectionLost()
+
+    def inConnectionLost(self) -> None:
+        """The input of the process is closed. For subclasses."""
+
+    def outConnectionLost(self) -> None:
+        """The output of the process is closed. For subclasses."""
+
+    def errConnectionLost(self) -> None:
+        """The error output of the process is closed. For subclasses."""
+
+    def processExited(self, reason: Failure) -> None:
+        """
+        The process has ended. What it has written may still come. For subclasses.
+
+        Args:
+            reason: holds `ProcessDone` if its exit code was 0, otherwise
+                `ProcessTerminated`.
+        """
+
+    def processEnded(self, reason: Failure) -> None:
+        """
+        The process has ended, and all its pipes are closed: called once, last.
+        For subclasses.
+
+        Without a `processExited` before, it is the reactor that has shut down, and
+        the process may live on.
+
+        Args:
+            reason: as for `processExited`.
+        """

@@ -1559,9 +1559,9 @@ async def test_a_connection_is_freed_without_the_garbage_collector_finding_it_op
     net: Net,
 ) -> None:
     """Nothing of ours keeps a connection that is gone."""
-    from reactorlib.internet._connection import _turn_of
+    from reactorlib.internet._turn import turn_of
 
-    turn = _turn_of(asyncio.get_running_loop())
+    turn = turn_of(asyncio.get_running_loop())
     talker = Talker()
     peer = await net.pair(talker)
     await talker.made()

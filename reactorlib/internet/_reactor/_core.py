@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import _current, error
-from reactorlib.internet._connection import end_connections
 from reactorlib.internet._reactor._signals import SignalledEnd
+from reactorlib.internet._turn import end_connections
 from reactorlib.internet.base import DelayedCall, Triggers, check_delay
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.interfaces import IReactorCore, IReactorTime
@@ -52,6 +52,8 @@ class LoopReactor:
         self.running = False
         self._given_loop = eventLoop
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: The number of the thread in which it was last seen to run.
+        self._thread: int | None = None
         self._owned = False
         #: Whether `run()` is at the point where `crash()` ends it.
         self._looping = False
@@ -70,6 +72,8 @@ class LoopReactor:
         #: What else has to be broken off when all ends: each has `abandon`, and
         #: takes itself out when it is gone.
         self._held: set[Any] = set()
+        #: Our own tasks, which nobody else refers to.
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._triggers: dict[str, Triggers] = {}
         loop = running_loop()
         if loop is not None and eventLoop in (None, loop):
@@ -89,6 +93,7 @@ class LoopReactor:
         if self._loop is loop:
             return
         self._loop = loop
+        self._thread = threading.get_ident()
         for call in sorted(self._calls, key=DelayedCall.getTime):
             call.start(loop)
         waiting, self._waiting = self._waiting, []
@@ -98,6 +103,7 @@ class LoopReactor:
     def _when_looping(self, action: _Action) -> None:
         """Call `action` with the loop, in today's context: now, or when there is one."""
         if self._loop is not None:
+            self._must_be_in_its_thread()
             action(self._loop)
         else:
             self._waiting.append((contextvars.copy_context(), action))
@@ -109,6 +115,20 @@ class LoopReactor:
     def _waits_in(self, thread: int) -> bool:
         """Whether something waits for a loop in that thread."""
         return not self.running and self._waiting_thread == thread
+
+    def _must_be_in_its_thread(self) -> None:
+        """RuntimeError if the loop runs in another thread."""
+        loop = self._loop
+        if loop is None:
+            return
+        if loop is running_loop():
+            self._thread = threading.get_ident()
+        elif loop.is_running():
+            raise RuntimeError(
+                "this reactor runs in another thread, and only what has 'thread' in its name "
+                "can be used here: have it done there, as by "
+                "reactor.callFromThread(reactor.callLater, ...)"
+            )
 
     # -- running --------------------------------------------------------------
 
@@ -146,8 +166,8 @@ class LoopReactor:
             )
         if self.running:
             raise error.ReactorAlreadyRunning(
-                "the reactor runs already, in another thread; use its loop's "
-                "call_soon_threadsafe() to have something done there"
+                "the reactor runs already, in another thread; use callFromThread() "
+                "to have something done there"
             )
         if self._given_loop is not None:
             if loop_factory is not None:
@@ -172,12 +192,16 @@ class LoopReactor:
                     loop.run_until_complete(self._close_all(loop))
         finally:
             self.running = self._owned = self._stopping = False
-            self._loop = self._waiting_thread = self._given_loop = None
+            self._loop = self._thread = self._waiting_thread = self._given_loop = None
             for call in list(self._calls):
                 call.cancel()
             self._exitSignal = signals.first
             _current.retire(self)
+            self._has_run()
         signals.raise_again()
+
+    def _has_run(self) -> None:
+        """For other families of methods: `run()` is over, and its loop closed."""
 
     def _signal_stops(self) -> bool:
         """Stop, for a signal; whether it was not stopping already."""
@@ -342,6 +366,7 @@ class LoopReactor:
         """
         self._must_be_callable(callable)
         if self.running:
+            self._must_be_in_its_thread()
             callable(*args, **kwargs)
             return None
         return self.addSystemEventTrigger("after", "startup", callable, *args, **kwargs)
@@ -363,8 +388,10 @@ class LoopReactor:
             TypeError: `callable` is not callable.
         """
         self._must_be_callable(callable)
-        if self._loop is None:
-            self._waits()
+        if threading.get_ident() != self._thread:
+            if self._loop is None:
+                self._waits()
+            self._must_be_in_its_thread()
         return DelayedCall(self._loop, self._calls, check_delay(delay), callable, args, kwargs)
 
     def getDelayedCalls(self) -> list[DelayedCall]:

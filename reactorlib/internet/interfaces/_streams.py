@@ -84,6 +84,9 @@ class ITransport(Interface):
     def loseConnection() -> None:
         """Close once everything written has been sent."""
 
+    def drain() -> Deferred[None]:
+        """Wait until the peer has taken enough to write more; fires with None."""
+
     def getPeer() -> IAddress:
         """Where the other end is."""
 
@@ -91,8 +94,21 @@ class ITransport(Interface):
         """Where this end is."""
 
 
+class ISystemHandle(Interface):
+    """Something with a handle of the operating system's behind it."""
+
+    def getHandle() -> Any:
+        """The handle: a socket, to read its options."""
+
+
 class ITCPTransport(ITransport):
     """What TCP adds."""
+
+    def loseWriteConnection() -> None:
+        """
+        Say that no more will be written, once what is written has left; go on
+        reading. See `IHalfCloseableProtocol`.
+        """
 
     def abortConnection() -> None:
         """Close now: data not yet sent is dropped, and the peer sees a reset."""
@@ -124,6 +140,16 @@ class IProtocol(Interface):
 
     def connectionLost(reason: Failure) -> None:
         """The connection is gone: called once, last."""
+
+
+class IHalfCloseableProtocol(Interface):
+    """A protocol for which the two directions of a connection end one by one."""
+
+    def readConnectionLost() -> None:
+        """The peer sends no more. What is written still goes out."""
+
+    def writeConnectionLost() -> None:
+        """`loseWriteConnection` is done: everything has left, and the peer has been told."""
 
 
 class IProtocolFactory(Interface):
@@ -223,3 +249,22 @@ class IReactorTCP(Interface):
             timeout: seconds after which the attempt fails.
             bindAddress: the local host and port to connect from.
         """
+
+
+class IReactorSSL(Interface):
+    """TCP with TLS from the first byte, to and fro."""
+
+    def connectSSL(
+        host: str,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float = 30.0,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> IConnector:
+        """As `connectTCP`, with the TLS settings of `contextFactory`; see `ITLSTransport`."""
+
+    def listenSSL(
+        port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> IListeningPort:
+        """As `listenTCP`, with the TLS settings of `contextFactory`; see `ITLSTransport`."""

@@ -1,0 +1,273 @@
+"""Accepting connections: what ports of every kind share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+from reactorlib.internet import error
+from reactorlib.internet._turn import turn_of
+from reactorlib.internet.address import from_sockname
+from reactorlib.internet.base import check_delay
+from reactorlib.internet.defer import Deferred, succeed
+from reactorlib.internet.interfaces import IListeningPort
+from reactorlib.python._asyncio import running_loop
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
+
+if TYPE_CHECKING:
+    from reactorlib.internet._connection import Connection
+    from reactorlib.internet._reactor._core import LoopReactor
+    from reactorlib.internet.address import AnyAddress
+
+__all__ = ["StreamPort"]
+
+_log = logging.getLogger("reactorlib.internet.tcp")
+
+
+@implementer(IListeningPort)
+class StreamPort:
+    """
+    Where connections are accepted.
+
+    The socket is bound and listens from `startListening` on, so that nobody
+    who connects is refused; connections are accepted once the loop runs.
+
+    Args:
+        factory: what makes a protocol for each connection.
+        backlog: how many connections may wait to be accepted.
+        reactor: whose it is; by default the one of the loop that runs.
+        tls: a context factory, for TLS from the first byte.
+        adopted: a socket that is bound and listens already.
+
+    Attributes:
+        factory, backlog: as asked for.
+        connected: whether it listens.
+    """
+
+    _connection: type[Connection]
+
+    def __init__(
+        self,
+        factory: Any,
+        backlog: int = 50,
+        reactor: LoopReactor | None = None,
+        tls: Any = None,
+        adopted: socket.socket | None = None,
+    ) -> None:
+        from reactorlib.internet._current import current_reactor
+
+        self.factory = factory
+        self.backlog = backlog
+        self.reactor = reactor or current_reactor()
+        self.connected = False
+        self._tls = tls
+        self._adopted = adopted
+        #: What each connection of this port calls when it is lost, and is known by.
+        self._lost_hook = self._connection_lost
+        #: Those that are given time to end, and who waits for it.
+        self._ending: set[Connection] = set()
+        self._ended: Deferred[None] | None = None
+        self._socket: socket.socket | None = None
+        self._host: AnyAddress | None = None
+        self._server: asyncio.AbstractServer | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._handed_over = False  # whether asyncio has been given the socket
+
+    def startListening(self) -> None:
+        """
+        Bind and listen, at once.
+
+        Raises:
+            CannotListenError: the address is in use, or not to be had.
+        """
+        if self.connected:
+            return
+        self.reactor._must_be_in_its_thread()
+        sock, self._adopted = self._adopted or self._bind(), None
+        try:
+            self.factory.doStart()
+        except BaseException:
+            sock.close()
+            self._unbind()
+            raise
+        self._socket = sock
+        self._host = from_sockname(sock.getsockname(), sock.family)
+        self._handed_over = False
+        self.connected = True
+        self.reactor._ports.add(self)
+        self.reactor._when_looping(lambda loop: self._start_serving(loop, sock))
+
+    def _bind(self) -> socket.socket:
+        """
+        A socket that listens.
+
+        Raises:
+            CannotListenError: the address is in use, or not to be had.
+        """
+        raise NotImplementedError
+
+    async def _create_server(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        factory: Callable[[], Connection],
+        sock: socket.socket,
+    ) -> asyncio.AbstractServer:
+        """asyncio's server for the socket, which does not accept yet."""
+        return await loop.create_server(
+            factory, sock=sock, backlog=self.backlog, start_serving=False
+        )
+
+    def _unbind(self) -> None:
+        """The socket is closed: take away what else it has left behind."""
+
+    def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        if self._socket is sock:
+            task = loop.create_task(self._serve(loop, sock))
+            if self._server is None and not task.done():  # as is so after an eager start
+                self._starting = task
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self._handed_over = True
+        try:
+            # asyncio waits a turn after it has begun to accept. To stop at any
+            # moment, we need the server before that.
+            server = await self._create_server(
+                loop,
+                lambda: self._connection(
+                    self.factory.buildProtocol, loop, self._lost_hook, self._tls
+                ),
+                sock,
+            )
+            if self._socket is not sock:
+                server.close()  # stopped meanwhile
+                return
+            self._server = server
+            self._starting = None
+            await server.start_serving()
+        except BaseException as exception:
+            sock.close()
+            if self._socket is sock:
+                self._starting = None
+                self.stopListening()
+            if not isinstance(exception, Exception):
+                raise
+            report(_log, f"{self!r} cannot accept connections", Failure(exception))
+
+    def stopListening(self, grace: float | None = None) -> Deferred[None]:
+        """
+        Accept no more. Connections that stand live on.
+
+        Args:
+            grace: seconds for these connections to end by themselves; those that
+                are left are aborted. None lets them be.
+
+        Returns:
+            a Deferred that fires with None when the address is free and, if there
+            is a `grace`, the last connection is gone. It has fired already where
+            the port was not listening. Cancelled, it leaves the connections alone.
+        """
+        if grace is not None:
+            check_delay(grace)
+        if not self.connected:
+            return succeed(None)
+        self.connected = False
+        self.reactor._ports.discard(self)
+        sock, self._socket = self._socket, None
+        server, self._server = self._server, None
+        starting, self._starting = self._starting, None
+        assert sock is not None
+        if starting is not None and not self._handed_over:
+            starting.cancel()
+            starting = None
+        closed: Deferred[None]
+        if starting is not None:
+            # asyncio is half-way through taking the socket: it has to finish first.
+            closed = Deferred.fromFuture(starting)
+        elif server is None:
+            sock.close()
+            closed = succeed(None)
+        elif (loop := _stop_accepting(sock)) is not None:
+            closed = Deferred()
+            closed.addCallback(lambda _: server.close())  # and the socket with it
+            loop.call_soon(closed.callback, None)
+        else:
+            server.close()
+            closed = succeed(None)
+        closed.addCallback(lambda _: self._unbind())
+        if grace is not None:
+            closed.addCallback(lambda _: self._await_end(grace))
+        return closed.addCallback(lambda _: self.factory.doStop())
+
+    def _await_end(self, grace: float) -> Deferred[None] | None:
+        """Give the connections of this port time to end, then abort them."""
+        loop = running_loop()
+        if loop is None:
+            return None  # so there are none
+        self._ending = {
+            connection for connection in turn_of(loop).open if connection._lost is self._lost_hook
+        }
+        if not self._ending:
+            return None
+        ended = self._ended = Deferred(lambda _: self._ending.clear())
+
+        def abort() -> None:
+            for connection in list(self._ending):
+                connection.abortConnection()
+
+        def done(result: Any) -> Any:
+            self._ended = None
+            if call.active():
+                call.cancel()
+            return result
+
+        call = self.reactor.callLater(grace, abort)
+        return ended.addBoth(done)
+
+    def _connection_lost(self, connection: Connection, reason: Failure) -> None:
+        if self._ended is not None:
+            self._ending.discard(connection)
+            if not self._ending:
+                self._ended.callback(None)
+
+    def loseConnection(self, connDone: object = None) -> Deferred[None]:
+        """The same as `stopListening`."""
+        return self.stopListening()
+
+    def getHost(self) -> AnyAddress:
+        """Where it listens: the address really bound, its port never 0."""
+        if self._host is None:
+            raise error.NotListeningError
+        return self._host
+
+    def __repr__(self) -> str:
+        where = f"on {self._where()}" if self.connected else "not listening"
+        return (
+            f"<{self.__class__.__module__}.{self.__class__.__name__} of {self.factory!r} {where}>"
+        )
+
+    def _where(self) -> object:
+        """Where it listens, for `repr`."""
+        raise NotImplementedError
+
+
+def _stop_accepting(sock: socket.socket) -> asyncio.AbstractEventLoop | None:
+    """
+    Have a loop that accepts by watching the socket do so no more.
+
+    What it has accepted in this turn becomes a connection in the next, and fails
+    if the server is closed by then.
+
+    Returns:
+        the loop; None if it accepts in another way.
+    """
+    loop = running_loop()
+    try:
+        return loop if loop is not None and loop.remove_reader(sock) else None
+    except (NotImplementedError, RuntimeError):
+        return None

@@ -1,0 +1,66 @@
+"""What a connection can say once it is encrypted, and how its TLS is set up."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zope.interface import implementer
+
+from reactorlib._sansio.tls import TLSEngine
+from reactorlib.internet.interfaces import INegotiated
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from reactorlib.internet.ssl import Certificate
+
+__all__ = ["Secure", "engine_for"]
+
+
+@implementer(INegotiated)
+class Secure:
+    """Mix-in: the encrypted form of a connection."""
+
+    __slots__ = ()
+
+    TLS: ClassVar[bool] = True
+
+    if TYPE_CHECKING:
+        _transport: asyncio.Transport
+
+    def startTLS(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: it is encrypted already."""
+        raise RuntimeError("this connection is encrypted already; startTLS() is called once")
+
+    @property
+    def _ssl_object(self) -> Any:
+        return self._transport.get_extra_info("ssl_object")
+
+    def getPeerCertificate(self) -> Certificate | None:
+        """The certificate that the peer has shown; None if there is none, or not yet."""
+        from reactorlib.internet.ssl import Certificate
+
+        try:
+            shown = self._ssl_object.getpeercert(binary_form=True)
+        except ValueError:
+            return None  # the handshake is not done
+        return None if shown is None else Certificate.load(shown)
+
+    @property
+    def negotiatedProtocol(self) -> bytes | None:
+        """What both sides have agreed to speak (ALPN); None if nothing, or not yet."""
+        name = self._ssl_object.selected_alpn_protocol()
+        return None if name is None else name.encode("ascii")
+
+
+def engine_for(contextFactory: Any, client: bool, connection: Any) -> TLSEngine:
+    """
+    The TLS of a connection that begins.
+
+    Raises:
+        TypeError: `contextFactory` is nothing that TLS settings can be had from.
+    """
+    if isinstance(contextFactory, ssl.SSLContext):
+        return TLSEngine(contextFactory, server_side=not client)
+    raise TypeError(contextFactory)

@@ -106,6 +106,15 @@ class NetstringParser:
                 self._more.clear()
         return None
 
+    def take(self) -> bytes:
+        """Forget what has been fed and not returned, and return it."""
+        taken = self._data[self._start :] + self._more
+        self._data = b""
+        self._start = 0
+        self._more.clear()
+        self._missing = 1
+        return taken
+
 
 def _check_prefix(prefix: bytes, limit: int) -> None:
     """

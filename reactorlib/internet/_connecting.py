@@ -8,16 +8,19 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet.interfaces import IConnector
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
+    from reactorlib._sansio.tls import TLSEngine
     from reactorlib.internet._connection import Connection
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.address import AnyAddress
@@ -54,11 +57,24 @@ class StreamConnector:
         self.reactor = reactor
         self.state = "disconnected"
         self.transport: Connection | None = None
-        self._tls = tls
+        self._tls = None if tls is None else partial(self._engine, tls)
         self._factory_started = False
         #: What tells this attempt from others, and the task that makes it.
         self._attempt: object | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
+        return engine_for(
+            contextFactory,
+            True,
+            connection=connection,
+            factory=self.factory,
+            hostname=self._hostname(),
+        )
+
+    def _hostname(self) -> str | None:
+        """Whom the peer's certificate has to be for, if its settings do not say."""
+        return None
 
     def connect(self) -> None:
         """

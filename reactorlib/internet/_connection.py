@@ -37,6 +37,7 @@ from zope.interface import implementer
 
 from reactorlib.internet import error
 from reactorlib.internet._flow import Flow
+from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._tls_transport import TLSTransport
 from reactorlib.internet._turn import flush_dirty, turn_of
 from reactorlib.internet.address import UNIXAddress, from_sockname
@@ -53,6 +54,7 @@ from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
+    from reactorlib._sansio.tls import TLSEngine
     from reactorlib.internet.address import AnyAddress
 
 __all__ = ["Connection"]
@@ -72,7 +74,7 @@ class Connection(asyncio.Protocol):
         build: called with the peer's address; the protocol, or None to refuse.
         loop: the loop that it belongs to.
         lost: called with this object and the reason after the protocol has been told.
-        tls: what `startTLS` takes, to begin with TLS.
+        tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
         client: whether this side has connected, rather than accepted.
 
     Attributes:
@@ -119,7 +121,7 @@ class Connection(asyncio.Protocol):
         build: Callable[[Any], Any],
         loop: asyncio.AbstractEventLoop,
         lost: Callable[[Any, Failure], object] | None = None,
-        tls: Any = None,
+        tls: Callable[[Any], TLSEngine] | None = None,
         client: bool = False,
     ) -> None:
         self._build: Callable[[Any], Any] | None = build
@@ -160,7 +162,7 @@ class Connection(asyncio.Protocol):
             return
         if self._tls is not None:
             try:
-                self._secure_with(self._tls, self._client)
+                self._secure_with(self._tls(self))
             except Exception as exception:
                 self._fail("TLS could not be set up; the connection is dropped", exception)
                 return
@@ -481,7 +483,12 @@ class Connection(asyncio.Protocol):
     # -- TLS ------------------------------------------------------------------
 
     def startTLS(
-        self, contextFactory: Any, normal: bool = True, *, unread: bytes | None = None
+        self,
+        contextFactory: Any,
+        normal: bool = True,
+        *,
+        hostname: str | None = None,
+        unread: bytes | None = None,
     ) -> None:
         """
         Encrypt from here on.
@@ -494,24 +501,29 @@ class Connection(asyncio.Protocol):
             contextFactory: an `ssl.SSLContext`, or what `reactorlib.internet.ssl`
                 makes of your wishes.
             normal: whether the side that has connected is the TLS client.
+            hostname: the server's name, for a client's `ssl.SSLContext` that
+                checks names.
             unread: what the protocol has received and not used, if it keeps such
                 bytes itself.
 
         Raises:
             RuntimeError: it is encrypted already, or is being closed.
+            TypeError, ValueError: `contextFactory` is no good for this side.
         """
         if self.disconnecting or not self.connected:
             raise RuntimeError("TLS cannot begin on a connection that is closing or closed")
+        client = self._client == bool(normal)
+        factory = getattr(self.protocol, "factory", None)
+        engine = engine_for(
+            contextFactory, client, connection=self, factory=factory, hostname=hostname
+        )
         self._flush()
         if unread is None:
             give_back = getattr(self.protocol, "_give_back", None)
             unread = b"" if give_back is None else give_back()
-        self._secure_with(contextFactory, self._client == bool(normal), unread)
+        self._secure_with(engine, unread)
 
-    def _secure_with(self, contextFactory: Any, client: bool, unread: bytes = b"") -> None:
-        from reactorlib.internet._secure import engine_for
-
-        engine = engine_for(contextFactory, client, self)
+    def _secure_with(self, engine: TLSEngine, unread: bytes = b"") -> None:
         tls = TLSTransport(self._transport, self, engine, self._loop, self._context)
         self.__class__ = self._secure
         self._transport = tls

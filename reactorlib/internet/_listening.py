@@ -6,11 +6,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._turn import turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.base import check_delay
@@ -21,6 +23,7 @@ from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
+    from reactorlib._sansio.tls import TLSEngine
     from reactorlib.internet._connection import Connection
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.address import AnyAddress
@@ -66,7 +69,7 @@ class StreamPort:
         self.backlog = backlog
         self.reactor = reactor or current_reactor()
         self.connected = False
-        self._tls = tls
+        self._tls = None if tls is None else partial(self._engine, tls)
         self._adopted = adopted
         #: What each connection of this port calls when it is lost, and is known by.
         self._lost_hook = self._connection_lost
@@ -125,6 +128,9 @@ class StreamPort:
 
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
+
+    def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
+        return engine_for(contextFactory, False, connection=connection, factory=self.factory)
 
     def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         if self._socket is sock:

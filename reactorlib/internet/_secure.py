@@ -1,13 +1,11 @@
-"""What a connection can say once it is encrypted, and how its TLS is set up."""
+"""What a connection can say once it is encrypted."""
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from zope.interface import implementer
 
-from reactorlib._sansio.tls import TLSEngine
 from reactorlib.internet.interfaces import INegotiated
 
 if TYPE_CHECKING:
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 
     from reactorlib.internet.ssl import Certificate
 
-__all__ = ["Secure", "engine_for"]
+__all__ = ["Secure"]
 
 
 @implementer(INegotiated)
@@ -52,15 +50,3 @@ class Secure:
         """What both sides have agreed to speak (ALPN); None if nothing, or not yet."""
         name = self._ssl_object.selected_alpn_protocol()
         return None if name is None else name.encode("ascii")
-
-
-def engine_for(contextFactory: Any, client: bool, connection: Any) -> TLSEngine:
-    """
-    The TLS of a connection that begins.
-
-    Raises:
-        TypeError: `contextFactory` is nothing that TLS settings can be had from.
-    """
-    if isinstance(contextFactory, ssl.SSLContext):
-        return TLSEngine(contextFactory, server_side=not client)
-    raise TypeError(contextFactory)

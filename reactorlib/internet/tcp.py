@@ -129,6 +129,9 @@ class Connector(StreamConnector):
         self.port = check_port(port)
         self.bindAddress = bindAddress
 
+    def _hostname(self) -> str:
+        return self.host
+
     async def _connected_socket(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
         """A socket connected to the first address of the host that answers."""
         failure: OSError = error.DNSLookupError(f"no address for {self.host!r}")

@@ -125,6 +125,9 @@ class LineReceiver(Protocol, _PauseableMixin):
         """Forget what has come in and was not delivered, and return it."""
         return b"" if self.__lines is None else self.__lines.take()
 
+    # What has come and was not delivered is the transport's when TLS begins.
+    _give_back = clearLineBuffer
+
     def sendLine(self, line: bytes) -> None:
         """Send `line` and the delimiter."""
         self.transport.write(line + self.delimiter)
@@ -234,6 +237,10 @@ class NetstringReceiver(Protocol):
     def stringReceived(self, string: bytes) -> None:
         """A string came in, without what framed it. For subclasses."""
         raise NotImplementedError("a NetstringReceiver needs a stringReceived()")
+
+    def _give_back(self) -> bytes:
+        """What has come and was not delivered: it is the transport's when TLS begins."""
+        return self.__strings.take()
 
     def sendString(self, string: bytes) -> None:
         """Send `string` as a netstring."""

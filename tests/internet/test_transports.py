@@ -79,9 +79,7 @@ def net(carrier: str, client_acts: bool, tmp_path: Path, errors: Any) -> Net:
 
 def ordered(side: Side) -> bool:
     """Whether `made` came first, and `lost` once and last."""
-    return (
-        side.events[0] == "made" and side.events[-1] == "lost" and side.events.count("lost") == 1
-    )
+    return side.events[0] == "made" and side.events[-1] == "lost" and side.events.count("lost") == 1
 
 
 # -- bytes --------------------------------------------------------------------

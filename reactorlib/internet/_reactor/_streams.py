@@ -12,6 +12,7 @@ from reactorlib.internet import error, tcp, unix
 from reactorlib.internet._listening import StreamPort
 from reactorlib.internet._reactor._core import LoopReactor
 from reactorlib.internet._tcp_connection import TCPConnection
+from reactorlib.internet._tls._settings import check_settings
 from reactorlib.internet._unix_connection import UNIXConnection
 from reactorlib.internet.interfaces import IReactorSSL, IReactorTCP, IReactorUNIX
 
@@ -49,7 +50,7 @@ class StreamReactor(LoopReactor):
         self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
     ) -> tcp.Port:
         """Accept connections that speak TLS from the first byte; see `IReactorSSL`."""
-        check_context_factory(contextFactory, client=False)
+        check_settings(contextFactory, False)
         return _listening(tcp.Port(port, factory, backlog, interface, self, contextFactory))
 
     def connectSSL(
@@ -62,7 +63,7 @@ class StreamReactor(LoopReactor):
         bindAddress: tuple[str, int] | None = None,
     ) -> tcp.Connector:
         """Connect to a host, and speak TLS from the first byte; see `IReactorSSL`."""
-        check_context_factory(contextFactory, client=True)
+        check_settings(contextFactory, True, host)
         connector = tcp.Connector(host, port, factory, timeout, bindAddress, self, contextFactory)
         connector.connect()
         return connector
@@ -164,14 +165,3 @@ def _adopt(descriptor: int, family: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def check_context_factory(contextFactory: Any, client: bool) -> None:
-    """
-    Find out now whether TLS settings can be had.
-
-    Raises:
-        TypeError: they cannot.
-    """
-    if contextFactory is None:
-        raise TypeError("TLS needs a contextFactory: see reactorlib.internet.ssl")

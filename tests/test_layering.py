@@ -28,6 +28,12 @@ FLOORS: list[set[str]] = [
 #: What the core may import from outside: the standard library, and this.
 CORE_DEPENDENCIES = {"zope"}
 
+#: What a single file may import besides, and only when it is used: from an extra.
+EXTRAS = {
+    "internet/_tls/_crypto.py": {"cryptography"},
+    "internet/inotify.py": {"asyncinotify"},
+}
+
 
 def floor_of(package: str) -> int:
     for number, packages in enumerate(FLOORS):
@@ -81,7 +87,8 @@ def test_imports_point_down(path: Path) -> None:
             if len(parts) > 1 and parts[1] not in (own, "__version__"):
                 assert floor_of(parts[1]) < own_floor, f"{where} imports {name} from above"
         elif parts[0] not in sys.stdlib_module_names:
-            assert parts[0] in CORE_DEPENDENCIES, f"{where} imports {name}"
+            allowed = CORE_DEPENDENCIES | EXTRAS.get(path.relative_to(ROOT).as_posix(), set())
+            assert parts[0] in allowed, f"{where} imports {name}"
 
 
 def test_the_floors_are_checked_at_all() -> None:

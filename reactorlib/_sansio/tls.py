@@ -70,6 +70,7 @@ class TLSEngine:
         closing: whether `close` was called.
         notified: whether `take` has given our close_notify.
         error: why it failed; None while it has not.
+        waiting: how many bytes of plaintext have been written and not yet encrypted.
     """
 
     __slots__ = (
@@ -83,6 +84,7 @@ class TLSEngine:
         "notified",
         "peer_closed",
         "ssl_object",
+        "waiting",
     )
 
     def __init__(
@@ -102,6 +104,7 @@ class TLSEngine:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self._waiting: deque[bytes | memoryview] = deque()
+        self.waiting = 0
         self.handshake_done = False
         self.finished = False
         self.peer_closed = False
@@ -162,6 +165,7 @@ class TLSEngine:
         """Add plaintext for `take` to encrypt. After `close` or an error it is dropped."""
         if data and not self.closing and self.error is None:
             self._waiting.append(data)
+            self.waiting += len(data)
 
     def close(self) -> None:
         """
@@ -185,11 +189,6 @@ class TLSEngine:
             if self.closing and not (self._waiting or self.notified):
                 self._notify()
         return self._out.read()
-
-    @property
-    def waiting(self) -> int:
-        """How many bytes of plaintext have been written and not yet encrypted."""
-        return sum(map(len, self._waiting))
 
     # -- what has been agreed -------------------------------------------------
 
@@ -244,6 +243,7 @@ class TLSEngine:
         except ssl.SSLError as error:
             self._fail(error)
             return
+        self.waiting -= sent
         if sent < len(data):
             waiting.appendleft(memoryview(data)[sent:])
 
@@ -261,3 +261,4 @@ class TLSEngine:
         self.finished = True
         self.error = error
         self._waiting.clear()
+        self.waiting = 0

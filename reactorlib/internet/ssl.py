@@ -35,6 +35,7 @@ from reactorlib.internet._tls._ciphers import (
     DiffieHellmanParameters,
     OpenSSLCipher,
 )
+from reactorlib.internet._tls._client import ClientTLSOptions, optionsForClientTLS
 from reactorlib.internet._tls._keys import KeyPair, PublicKey
 from reactorlib.internet._tls._legacy import (
     ClientContextFactory,
@@ -42,11 +43,7 @@ from reactorlib.internet._tls._legacy import (
     DefaultOpenSSLContextFactory,
 )
 from reactorlib.internet._tls._names import DN, DistinguishedName
-from reactorlib.internet._tls._options import (
-    CertificateOptions,
-    ClientTLSOptions,
-    optionsForClientTLS,
-)
+from reactorlib.internet._tls._options import CertificateOptions
 from reactorlib.internet._tls._reload import ReloadingOptions
 from reactorlib.internet._tls._sni import SNIOptions
 from reactorlib.internet._tls._trust import (

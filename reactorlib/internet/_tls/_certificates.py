@@ -57,6 +57,9 @@ class Certificate(CertBase):
     Args:
         original: the certificate, as the package `cryptography` has it, or
             pyOpenSSL; or its bytes in DER, which are looked into when needed.
+
+    Raises:
+        ValueError: it is in PEM.
     """
 
     _der: bytes
@@ -69,6 +72,8 @@ class Certificate(CertBase):
             original = convert()
         self._original: x509.Certificate | None = None
         if isinstance(original, bytes):
+            if original.lstrip().startswith(b"-----BEGIN"):
+                raise ValueError("this is PEM, and DER is expected: use loadPEM()")
             self._der = original
         else:
             self._original = original

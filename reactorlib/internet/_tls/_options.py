@@ -10,22 +10,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import ipaddress
 import logging
 import ssl
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from zope.interface import implementer
 
 from reactorlib.internet._tls._ciphers import DiffieHellmanParameters, expand
 from reactorlib.internet._tls._pem import certificate_pem, key_pem, load_pair
-from reactorlib.internet._tls._trust import (
-    CertificateAuthorities,
-    IOpenSSLTrustRoot,
-    platformTrust,
-)
+from reactorlib.internet._tls._trust import CertificateAuthorities, IOpenSSLTrustRoot
 from reactorlib.internet._tls._versions import TLSVersion
 from reactorlib.internet.interfaces import (
     IAcceptableCiphers,
@@ -38,10 +33,7 @@ from reactorlib.python.failure import Failure
 
 __all__ = [
     "CertificateOptions",
-    "ClientTLSOptions",
     "NameCallback",
-    "ascii_host",
-    "optionsForClientTLS",
     "switch",
 ]
 
@@ -70,7 +62,7 @@ def _exclusive(*pairs: tuple[str, str]) -> Callable[[_F], _F]:
             given = signature.bind(*args, **kwargs).arguments
             for one, other in pairs:
                 if one in given and other in given:
-                    raise TypeError(f"{one} and {other} cannot both be given")
+                    raise TypeError(f"{one} and {other} are mutually exclusive")
             function(*args, **kwargs)
 
         return checked  # type: ignore[return-value]  # it has the same signature
@@ -208,7 +200,13 @@ class CertificateOptions:
         self._minimum, self._maximum = self._versions(
             raiseMinimumTo, insecurelyLowerMinimumTo, lowerMaximumSecurityTo
         )
-        self._ciphers = None if acceptableCiphers is None else _cipher_string(acceptableCiphers)
+        self._ciphers = ""
+        if acceptableCiphers is not None:
+            self._ciphers = _cipher_string(acceptableCiphers)
+            if not self._ciphers and self._minimum < TLSVersion.TLSv1_3:
+                raise ValueError(
+                    "the acceptableCiphers are for TLS 1.3 alone: add raiseMinimumTo=TLSv1_3"
+                )
         self._protocols = check_protocols(acceptableProtocols or ())
         self._context_for_name = contextForServerName
         self._contexts: dict[_Key, ssl.SSLContext] = {}
@@ -229,8 +227,7 @@ class CertificateOptions:
             lowest = default if highest is None else min(TLSVersion(highest), default)
         if highest is not None and lowest > highest:
             raise ValueError(
-                "insecurelyLowerMinimumTo, or the default, needs to be lower than "
-                "lowerMaximumSecurityTo"
+                "insecurelyLowerMinimumTo needs to be lower than lowerMaximumSecurityTo"
             )
         if highest == TLSVersion.SSLv3:
             raise ValueError("SSLv3 alone is not supported: OpenSSL has dropped it")
@@ -334,120 +331,6 @@ class CertificateOptions:
     def __getstate__(self) -> dict[str, Any]:
         """What can be saved: all but the contexts."""
         return self.__dict__ | {"_contexts": {}}
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class ClientTLSOptions:
-    """
-    The settings of a client: what `optionsForClientTLS` makes.
-
-    Args:
-        options: everything but the name.
-        hostname: whom the server's certificate has to be for.
-    """
-
-    def __init__(self, options: CertificateOptions, hostname: str) -> None:
-        self._options = options
-        self._name = ascii_host(hostname)
-
-    def getContext(self) -> ssl.SSLContext:
-        """The settings as an `ssl.SSLContext`; it has to be given the host name."""
-        return self._options.getContext(isClient=True)
-
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> tuple[ssl.SSLContext, str | None]:
-        """The settings of a connection: an `ssl.SSLContext`, and the host name."""
-        return self.getContext(), self._name
-
-    def _settings_for(
-        self, is_client: bool, protocols: Iterable[bytes] = (), on_name: NameCallback | None = None
-    ) -> tuple[ssl.SSLContext, str | None]:
-        """
-        The context of a connection, and the host name to check.
-
-        Raises:
-            ValueError: it is a server's connection.
-        """
-        if not is_client:
-            raise ValueError(
-                "optionsForClientTLS() is for clients: a server uses CertificateOptions"
-            )
-        return self._options._settings_for(True, protocols)[0], self._name
-
-
-def optionsForClientTLS(
-    hostname: str,
-    trustRoot: Any = None,
-    clientCertificate: Any = None,
-    acceptableProtocols: Sequence[bytes] | None = None,
-    *,
-    extraCertificateOptions: Mapping[str, Any] | None = None,
-    sendServerName: bool | None = None,
-) -> ClientTLSOptions:
-    """
-    The settings of a client that makes sure whom it talks to.
-
-    Args:
-        hostname: the server's name or address, as it was asked for. Its certificate
-            has to be for that. A name is sent to the server, too, which may have
-            certificates for several.
-        trustRoot: who may certify the server: a Certificate, or the result of
-            `trustRootFromCertificates`. Whoever this system trusts, if None.
-        clientCertificate: the PrivateCertificate to show if the server asks.
-        acceptableProtocols: application protocols (ALPN), the preferred one first.
-        extraCertificateOptions: more arguments for `CertificateOptions`.
-        sendServerName: `ssl` sends names and no addresses, as the standard wants;
-            anything else is refused.
-
-    Raises:
-        TypeError: `hostname` is not text.
-        ValueError: `hostname` cannot be one, or `sendServerName` is not to be had.
-    """
-    if not isinstance(hostname, str):
-        raise TypeError(
-            f"optionsForClientTLS requires text for host names, not {hostname.__class__.__name__}"
-        )
-    if sendServerName is not None and sendServerName == _is_address(hostname):
-        raise ValueError(
-            f"sendServerName={sendServerName} is not supported for {hostname!r}: ssl sends the "
-            "names that it checks, and no addresses"
-        )
-    extra = dict(extraCertificateOptions or {})
-    if clientCertificate is not None:
-        extra["privateKey"] = clientCertificate.privateKey
-        extra["certificate"] = clientCertificate
-    options = CertificateOptions(
-        trustRoot=platformTrust() if trustRoot is None else trustRoot,
-        acceptableProtocols=acceptableProtocols,
-        **extra,
-    )
-    options._checks_name = True
-    return ClientTLSOptions(options, hostname)
-
-
-def ascii_host(hostname: str) -> str:
-    """
-    A host name in the form that certificates have it in; or an address.
-
-    Raises:
-        ValueError: it can be neither.
-    """
-    if _is_address(hostname):
-        return hostname.partition("%")[0]
-    try:
-        name = hostname.removesuffix(".").encode("idna").decode("ascii")
-    except UnicodeError as error:
-        raise ValueError(f"{hostname!r} cannot be a host name: {error}") from error
-    if not name or name.startswith("."):
-        raise ValueError(f"{hostname!r} cannot be a host name")
-    return name
-
-
-def _is_address(hostname: str) -> bool:
-    try:
-        ipaddress.ip_address(hostname)
-    except ValueError:
-        return False
-    return True
 
 
 def check_protocols(names: Iterable[bytes]) -> tuple[str, ...]:

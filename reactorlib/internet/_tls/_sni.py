@@ -7,12 +7,8 @@ import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reactorlib.internet._tls._options import (
-    CertificateOptions,
-    NameCallback,
-    ascii_host,
-    switch,
-)
+from reactorlib.internet._tls._client import ascii_host
+from reactorlib.internet._tls._options import CertificateOptions, NameCallback, switch
 from reactorlib.internet._tls._settings import settings_for
 
 __all__ = ["SNIOptions"]

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from benchmarks._child import Child, ChildFailed
 from benchmarks._harness import Peer, Sample
@@ -38,6 +40,16 @@ class Timing:
 
     warm_up: float
     measured: float
+
+
+class Exchange(Protocol):
+    """A client's side of the traffic with one server."""
+
+    def run(self, seconds: float) -> int:
+        """Exchange payloads for that long; the number of messages that came back."""
+
+    def close(self) -> None:
+        """Close every socket."""
 
 
 class Connections:
@@ -89,21 +101,30 @@ class Connections:
             connection.close()
 
 
-def measure(peer: Peer, traffic: Traffic, cpu: int | None, timing: Timing) -> Sample:
+def measure(
+    peer: Peer,
+    traffic: Traffic,
+    cpu: int | None,
+    timing: Timing,
+    connect: Callable[[int, Traffic], Exchange] = Connections,
+) -> Sample:
     """
     Measure a fresh server, pinned to `cpu`; its start and the warm-up are not counted.
+
+    Args:
+        connect: what makes the client, given the server's port.
 
     Raises:
         ChildFailed: the server ended, stalled, or answered wrongly.
     """
     with Child(peer.python, peer.command, cpu) as server:
         try:
-            connections = Connections(int(server.read_line()), traffic)
+            connections = connect(int(server.read_line()), traffic)
             connections.run(timing.warm_up)
             before, start = server.cpu_time(), time.perf_counter()
             count = connections.run(timing.measured)
             elapsed, after = time.perf_counter() - start, server.cpu_time()
             connections.close()
-        except ConnectionError as error:
+        except (ConnectionError, TimeoutError) as error:
             raise ChildFailed(peer.command, str(error)) from error
     return Sample(count, after.user - before.user, after.system - before.system, elapsed)

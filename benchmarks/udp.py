@@ -1,0 +1,123 @@
+"""
+Compare UDP echo servers: reactorlib, raw asyncio and uvloop protocols, real Twisted.
+
+Usage: python -m benchmarks.udp [--quick] [--help]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._echo_client import Timing, Traffic, measure
+from benchmarks._echo_peers import LOOPS, RAW, TWISTED
+from benchmarks._harness import Peer, Target, importable, interleave, pin, versions
+from benchmarks._report import machine, results_json, results_table, target_lines
+from benchmarks._udp_client import Datagrams
+
+SCENARIOS = {
+    "small": ("64 B datagrams to and fro on 50 sockets", Traffic(b"x" * 64, connections=50)),
+    "large": ("1,400 B datagrams to and fro on 50 sockets", Traffic(b"x" * 1400, connections=50)),
+    "single": ("64 B datagrams to and fro on one socket", Traffic(b"x" * 64, connections=1)),
+}
+
+TARGETS = (Target(RAW, 0.95), Target(TWISTED, 1.0))
+
+
+def udp_peers(twisted_python: str) -> list[Peer]:
+    """Return the servers, and what each is compared with."""
+    raw = "benchmarks._udp_raw"
+    both = "benchmarks._udp_twisted"
+    peers = [Peer("asyncio-trapped", "asyncio, in the allocation trap", (raw, "asyncio"))]
+    for loop in LOOPS:
+        peers.append(Peer(loop, loop, (raw, "--out-of-trap", loop), _needed(loop)))
+    for loop in LOOPS:
+        peers.append(
+            Peer(
+                f"reactorlib-{loop}",
+                f"reactorlib on {loop}",
+                (both, "reactorlib", loop),
+                ("reactorlib", *_needed(loop)),
+                beside={RAW: loop, TWISTED: "twisted-epoll"},
+            )
+        )
+    for reactor in ("epoll", "asyncio"):
+        title = f"Twisted, {reactor} reactor"
+        command = (both, "twisted", reactor)
+        peers.append(Peer(f"twisted-{reactor}", title, command, ("twisted",), twisted_python))
+    return peers
+
+
+def _needed(loop: str) -> tuple[str, ...]:
+    return () if loop == "asyncio" else (loop,)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    peers = [peer.key for peer in udp_peers(sys.executable)]
+    parser = argparse.ArgumentParser(prog="udp", description="Compare UDP echo servers.")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round, to see that it runs")
+    add("--rounds", type=int, help="servers started for each peer and scenario (default: 5)")
+    add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
+    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
+    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
+    add("--json", metavar="FILE", type=Path, help="write every sample there")
+    add(
+        "--twisted-python",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has Twisted, if this one has not",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the scenarios asked for, print a table for each, and return how many peers failed."""
+    options = parse_arguments()
+    rounds = options.rounds or (1 if options.quick else 5)
+    timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+    pinning = pin(options.same_cpu)
+    ours = versions(sys.executable, ["reactorlib", "uvloop"])
+    theirs = versions(options.twisted_python, ["twisted"])
+    about = {
+        **machine(),
+        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
+        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
+        "run": f"rounds: {rounds}, {timing.measured} s each, {pinning}",
+    }
+    print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+
+    scenarios: dict[str, object] = {}
+    failed = 0
+    for key in options.scenario or SCENARIOS:
+        title, traffic = SCENARIOS[key]
+        print(f"\n{title}\n", flush=True)
+        chosen = [
+            peer
+            for peer in udp_peers(options.twisted_python)
+            if not options.peer or peer.key in options.peer
+        ]
+        peers = importable(chosen, print)
+        one = partial(
+            measure, traffic=traffic, cpu=pinning.server, timing=timing, connect=Datagrams
+        )
+        results = interleave(peers, rounds, one, print)
+        print(results_table(peers, results, "datagram"))
+        for line in target_lines(TARGETS, peers, results):
+            print(f"\n{line}")
+        scenarios[key] = results_json(peers, results)
+        failed += len(peers) - len(results)
+    if options.json:
+        options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

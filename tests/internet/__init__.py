@@ -1,0 +1,1 @@
+"""The reactor, and what stands on it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import math
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -314,15 +315,70 @@ async def test_an_error_in_a_call_is_reported_once_and_others_go_on(errors: Any)
 
 async def test_repr() -> None:
     call = reactor.callLater(100, nothing)
-    assert repr(call).startswith("<DelayedCall nothing() in ")
-    assert float(repr(call).split()[-2]) == pytest.approx(100, abs=5)
+    said = re.fullmatch(
+        rf"<DelayedCall 0x{id(call):x} \[([0-9.]+)s\] called=0 cancelled=0 nothing\(\)>", repr(call)
+    )
+    assert said is not None
+    assert float(said[1]) == pytest.approx(100, abs=5)
     call.cancel()
-    assert repr(call) == "<DelayedCall cancelled>"
+    assert repr(call) == f"<DelayedCall 0x{id(call):x} called=0 cancelled=1>"
     order = Order()
-    called = reactor.callLater(0, order.note)
-    assert "Order.note()" in repr(called)
+    called = reactor.callLater(0, order.note, "x")
+    assert "Order.note('x')" in repr(called)
     await order.upto(1)
-    assert repr(called) == "<DelayedCall called>"
+    assert repr(called) == f"<DelayedCall 0x{id(called):x} called=1 cancelled=0>"
+
+
+async def test_under_debug_a_call_says_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, errors: Any
+) -> None:
+    assert reactor.callLater(0, nothing).creator is None
+    monkeypatch.setattr(DelayedCall, "debug", True)
+    called = asyncio.Event()
+
+    def fail() -> None:
+        called.set()
+        raise ZeroDivisionError
+
+    call = reactor.callLater(0, fail)
+    assert call.creator is not None
+    assert "reactor.callLater(0, fail)" in call.creator[-1]
+    assert "reactor.callLater(0, fail)" in repr(call)
+    await called.wait()
+    (mistake,) = errors.take()
+    assert "reactor.callLater(0, fail)" in mistake.__notes__[0]
+
+
+async def test_calls_compare_by_their_times() -> None:
+    soon, late = reactor.callLater(10, nothing), reactor.callLater(20, nothing)
+    assert sorted([late, soon]) == [soon, late]
+    assert (soon < late, late < soon, soon <= late, late <= soon) == (True, False, True, False)
+    assert soon != late
+    for call in (soon, late):
+        call.cancel()
+
+
+def test_a_clock_of_ones_own_makes_its_calls_with_the_same_class() -> None:
+    told: list[Any] = []
+    call = DelayedCall(
+        12,
+        nothing,
+        (3,),
+        {"A": 5},
+        lambda call: told.append(("cancelled", call.active())),
+        lambda call: told.append(("moved", call.getTime())),
+        lambda: 1.5,
+    )
+    assert call.getTime() == call.time == 12
+    assert repr(call) == (
+        f"<DelayedCall 0x{id(call):x} [10.5s] called=0 cancelled=0 nothing(3, A=5)>"
+    )
+    call.reset(1)
+    call.delay(2)
+    call.cancel()
+    assert told == [("moved", 2.5), ("moved", 4.5), ("cancelled", True)]
+    with pytest.raises(AlreadyCancelled):
+        call.cancel()
 
 
 # -- the context --------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import heapq
 import itertools
 from collections.abc import Callable, Iterable
@@ -9,66 +10,39 @@ from typing import Any
 
 from zope.interface import implementer
 
-from reactorlib.internet import error
-from reactorlib.internet.base import check_delay
-from reactorlib.internet.interfaces import IDelayedCall, IReactorTime
+from reactorlib.internet._delayed import DelayedCall, check_delay
+from reactorlib.internet.interfaces import IReactorTime
 
 __all__ = ["Clock"]
 
 
-@implementer(IDelayedCall)
-class _ClockCall:
+class _ClockCall(DelayedCall):
     """A call that a `Clock` has promised to make."""
 
     def __init__(
         self,
         clock: Clock,
-        due: float,
+        delay: float,
         func: Callable[..., Any],
         args: tuple[Any, ...],
         kw: dict[str, Any],
     ) -> None:
-        self._clock = clock
-        self._due = due
-        self.func = func
-        self.args = args
-        self.kw = kw
-        self.called = False
-        self.cancelled = False
+        due = clock.seconds() + delay
+        super().__init__(due, func, args, kw, _nothing, clock._expect, clock.seconds)
+        self._context = contextvars.copy_context()
         #: The number of the one entry that counts; see `Clock._expected`.
         self._entry = 0
 
-    def getTime(self) -> float:
-        return self._due
+    def _make(self) -> None:
+        func, args, kw = self.func, self.args, self.kw
+        assert func is not None
+        self.called = True
+        self._forget()
+        self._context.run(func, *args, **kw)
 
-    def active(self) -> bool:
-        return not (self.called or self.cancelled)
 
-    def _must_be_active(self) -> None:
-        if self.cancelled:
-            raise error.AlreadyCancelled
-        if self.called:
-            raise error.AlreadyCalled
-
-    def cancel(self) -> None:
-        self._must_be_active()
-        self.cancelled = True
-
-    def reset(self, secondsFromNow: float) -> None:
-        self._must_be_active()
-        self._move(self._clock.seconds() + secondsFromNow)
-
-    def delay(self, secondsLater: float) -> None:
-        self._must_be_active()
-        self._move(self._due + secondsLater)
-
-    def _move(self, due: float) -> None:
-        self._due = due
-        self._clock._expect(self)
-
-    def __repr__(self) -> str:
-        state = "called" if self.called else "cancelled" if self.cancelled else "waiting"
-        return f"<DelayedCall {self.func!r} at {self._due}, {state}>"
+def _nothing(_: object) -> None:
+    """What a cancelled call leaves behind is skipped when its time comes."""
 
 
 @implementer(IReactorTime)
@@ -76,10 +50,12 @@ class Clock:
     """
     A clock for tests: time passes when `advance` says so, and at no other time.
 
-    It stands in for a reactor wherever only `IReactorTime` is asked for.
+    It stands in for a reactor wherever only `IReactorTime` is asked for, and makes
+    each call in the context in which it was asked for, as a reactor does.
 
     Attributes:
         rightNow: the time, in seconds.
+        calls: the calls still to come, the next one first.
     """
 
     rightNow = 0.0
@@ -98,13 +74,18 @@ class Clock:
         self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
     ) -> _ClockCall:
         """Promise to call `callable` when `delay` more seconds have passed."""
-        call = _ClockCall(self, self.rightNow + check_delay(delay), callable, args, kwargs)
+        call = _ClockCall(self, check_delay(delay), callable, args, kwargs)
         self._expect(call)
         return call
 
     def _expect(self, call: _ClockCall) -> None:
         call._entry = next(self._order)
-        heapq.heappush(self._expected, (call._due, call._entry, call))
+        heapq.heappush(self._expected, (call.getTime(), call._entry, call))
+
+    @property
+    def calls(self) -> list[_ClockCall]:
+        """The calls still to come, the next one first."""
+        return self.getDelayedCalls()
 
     def getDelayedCalls(self) -> list[_ClockCall]:
         """The calls still to come, the next one first."""
@@ -126,9 +107,7 @@ class Clock:
         while self._expected and self._expected[0][0] <= self.rightNow:
             entry = heapq.heappop(self._expected)
             if self._valid(entry):
-                call = entry[2]
-                call.called = True
-                call.func(*call.args, **call.kw)
+                entry[2]._make()
 
     def pump(self, timings: Iterable[float]) -> None:
         """Advance by each of the amounts in turn."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 from zope.interface.verify import verifyObject
 
+from reactorlib.internet import reactor
 from reactorlib.internet.defer import CancelledError, Deferred, succeed
 from reactorlib.internet.error import AlreadyCalled, AlreadyCancelled
 from reactorlib.internet.interfaces import IDelayedCall, IReactorTime
 from reactorlib.internet.task import Clock, deferLater
 from reactorlib.python.failure import Failure
+
+variable: ContextVar[str] = ContextVar("variable", default="nothing")
 
 
 class Boom(Exception):
@@ -133,9 +137,28 @@ def test_the_calls_to_come_are_listed_next_one_first() -> None:
     clock = Clock()
     late, early, cancelled = (clock.callLater(delay, lambda: None) for delay in (3, 1, 2))
     cancelled.cancel()
-    assert clock.getDelayedCalls() == [early, late]
+    assert clock.getDelayedCalls() == clock.calls == [early, late]
     clock.advance(1)
     assert clock.getDelayedCalls() == [late]
+
+
+def test_a_call_runs_in_the_context_in_which_it_was_asked_for() -> None:
+    """As with the reactor, which a clock stands in for."""
+    clock = Clock()
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.append(variable.get())
+        variable.set("its own")
+
+    token = variable.set("asked")
+    call = clock.callLater(1, look)
+    variable.set("moved")
+    call.reset(2)
+    clock.advance(2)
+    assert seen == ["asked"]
+    assert variable.get() == "moved"
+    variable.reset(token)
 
 
 def test_an_error_is_the_advancers_and_the_other_calls_stay() -> None:
@@ -154,18 +177,22 @@ def test_an_error_is_the_advancers_and_the_other_calls_stay() -> None:
     assert made == ["after"]
 
 
-def test_repr_tells_the_state() -> None:
+def test_repr_tells_when() -> None:
     clock = Clock()
-    call = clock.callLater(1, len, "x")
-    assert repr(call) == "<DelayedCall <built-in function len> at 1.0, waiting>"
+    call = clock.callLater(1.5, len, "x")
+    assert "[1.5s]" in repr(call)
     clock.advance(1)
-    assert "called" in repr(call)
-    call = clock.callLater(1, len, "x")
-    call.cancel()
-    assert "cancelled" in repr(call)
+    assert "[0.5s]" in repr(call)
 
 
 # -- deferLater ---------------------------------------------------------------
+
+
+async def test_deferLater_can_be_cancelled_after_the_reactor_has_dropped_the_call() -> None:
+    async with reactor:
+        d = deferLater(reactor, 60)
+    d.cancel()
+    assert outcome(d) is CancelledError
 
 
 def outcome(d: Deferred[Any]) -> Any:

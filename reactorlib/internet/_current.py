@@ -2,19 +2,28 @@
 Which reactor `reactor` means.
 
 There is one reactor for each loop. Where a loop runs, `reactor` means its
-reactor, made when first asked for. Elsewhere it means the process's own: the
-one that `run()` has started in another thread or, before that, one that waits
-for a loop. What it is asked to do meanwhile happens when its loop begins, which
-is either the one that `run()` makes or the first that runs in the thread where
-it was asked.
+reactor, made when first asked for. In a thread without a loop it means the first
+of these that there is:
+
+1. in a thread of a reactor's pool, that reactor;
+2. the process's own, which `run()` has started in another thread, or which waits
+   for a loop that this thread is to run;
+3. the only reactor that runs, attached to a loop of another thread;
+4. the process's own, which waits for a loop. What it is asked to do meanwhile
+   happens when its loop begins, which is either the one that `run()` makes or the
+   first that runs in the thread where it was asked.
+
+The third is for threads beside the loop, as `asyncio.to_thread` starts them. What
+can be called in any thread, such as `callFromThread`, raises where several run;
+and nothing but `run()` and `iterate()` ever means the fourth where one runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, cast
+from weakref import ref
 
 from reactorlib.internet.error import ReactorAlreadyInstalledError
 from reactorlib.python._asyncio import running_loop
@@ -23,25 +32,141 @@ if TYPE_CHECKING:
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
-__all__ = ["current_reactor", "reactor_of", "retire"]
+__all__ = ["current_reactor", "reactor_of", "thread_reactor"]
 
-_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncioSelectorReactor] = WeakKeyDictionary()
+#: Not by weak references, which take several times as long to look up: a reactor
+#: keeps its loop alive anyhow. Closed ones go when the next is added.
+_by_loop: dict[asyncio.AbstractEventLoop, AsyncioSelectorReactor] = {}
 _lock = threading.Lock()
 _default: AsyncioSelectorReactor | None = None
 
 
+#: What a reactor has that may be used in any thread.
+_FOR_ANY_THREAD = {
+    "_for_threads",
+    "callFromThread",
+    "callInThread",
+    "getThreadPool",
+    "suggestThreadPoolSize",
+    "wakeUp",
+}
+
+#: What makes a loop of this thread's own.
+_FOR_A_LOOP_HERE = {"iterate", "run"}
+
+
+class _Thread(threading.local):
+    """
+    What is known of a thread.
+
+    Attributes:
+        reactor: the one of whose pool the thread is, or None.
+    """
+
+    reactor: ref[LoopReactor] | None = None
+
+
+_thread = _Thread()
+
+
 def current_reactor() -> AsyncioSelectorReactor:
     """The reactor that `reactor` stands for here and now."""
+    found = _here()
+    if found is not None:
+        return found
+    with _lock:
+        running = _beside()
+        return running[0] if len(running) == 1 else _own()
+
+
+def thread_reactor() -> AsyncioSelectorReactor:
+    """
+    The reactor that a call which any thread may make is meant for.
+
+    Raises:
+        RuntimeError: several run, and nothing tells which.
+    """
+    found = _here()
+    if found is not None:
+        return found
+    with _lock:
+        running = _beside()
+        if len(running) > 1:
+            raise RuntimeError(
+                f"{len(running)} reactors run in this process, and this thread belongs to "
+                "none of them: give it the one that it is to use, which is what "
+                "`async with reactor as mine:` calls `mine`"
+            )
+        return running[0] if running else _own()
+
+
+def reactor_for(name: str) -> AsyncioSelectorReactor:
+    """The reactor that `reactor` stands for in `reactor.NAME`."""
+    if name in _FOR_ANY_THREAD:
+        return thread_reactor()
+    if name in _FOR_A_LOOP_HERE:
+        found = _here()
+        if found is None:
+            with _lock:
+                found = _own()
+        return found
+    return current_reactor()
+
+
+def _here() -> AsyncioSelectorReactor | None:
+    """The reactor of the loop that runs in this thread, or of the pool it is from."""
     loop = running_loop()
     if loop is not None:
         return reactor_of(loop)
+    mine = _thread.reactor
+    return None if mine is None else cast("AsyncioSelectorReactor | None", mine())
+
+
+def _beside() -> list[AsyncioSelectorReactor]:
+    """
+    The reactors that run beside this thread, which has no loop. The lock is held.
+
+    None counts if the process's own one runs, or waits for this thread's loop.
+    """
+    own = _default
+    if own is not None and (own._started or own._waits_in(threading.get_ident())):
+        return []
+    return [reactor for loop, reactor in _by_loop.items() if loop.is_running()]
+
+
+def _own() -> AsyncioSelectorReactor:
+    """The process's own reactor, made when first asked for. The lock is held."""
+    global _default
+    if _default is None:
+        from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+
+        _default = AsyncioSelectorReactor()
+    return _default
+
+
+def belong(reactor: ref[LoopReactor]) -> None:
+    """This thread is one of the reactor's pool."""
+    _thread.reactor = reactor
+
+
+def install(reactor: AsyncioSelectorReactor) -> None:
+    """
+    Let a reactor that waits for its loop be the process's own.
+
+    Raises:
+        ReactorAlreadyInstalledError: there is one, and it runs, or has been
+            asked for something.
+    """
     global _default
     with _lock:
-        if _default is None:
-            from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
-
-            _default = AsyncioSelectorReactor()
-        return _default
+        own = _default
+        if own is not None and own is not reactor and (own._started or own._waiting_thread):
+            raise ReactorAlreadyInstalledError(
+                "the process's own reactor is in use already; install another before that, "
+                "or call this one's own run()"
+            )
+        _default = reactor
+        reactor._waits()
 
 
 def reactor_of(loop: asyncio.AbstractEventLoop) -> AsyncioSelectorReactor:
@@ -74,12 +199,11 @@ def claim(loop: asyncio.AbstractEventLoop, reactor: LoopReactor) -> None:
 
 def bind(loop: asyncio.AbstractEventLoop, reactor: LoopReactor) -> None:
     """Let `reactor` be the one of `loop`."""
+    whole = cast("AsyncioSelectorReactor", reactor)  # which every reactor is
     with _lock:
-        # A reactor keeps its loop alive, and so its entry: those of loops that
-        # have been closed have to be taken out.
         for known in [known for known in _by_loop if known.is_closed()]:
             del _by_loop[known]
-        _by_loop[loop] = reactor
+        _by_loop[loop] = whole
 
 
 def _take_waiting() -> AsyncioSelectorReactor | None:
@@ -91,11 +215,3 @@ def _take_waiting() -> AsyncioSelectorReactor | None:
             return None
         _default = None
         return waiting
-
-
-def retire(reactor: LoopReactor) -> None:
-    """`reactor` has run: the next `run()` starts with a new one."""
-    global _default
-    with _lock:
-        if _default is reactor:
-            _default = None

@@ -77,6 +77,18 @@ def test_only_an_exception_makes_one(thing: Any) -> None:
         Failure(thing)
 
 
+def test_its_attributes_are_in_its_dictionary() -> None:
+    failure = caught(Boom())
+    failure.extra = 1  # type: ignore[attr-defined]  # any attribute, as of most objects
+    assert vars(failure) == {
+        "value": failure.value,
+        "type": Boom,
+        "tb": failure.tb,
+        "count": failure.count,
+        "extra": 1,
+    }
+
+
 def test_they_are_counted() -> None:
     first, second = Failure(Boom()), Failure(Boom())
     assert second.count > first.count

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class IResolverSimple(Interface):
     """Finds one IPv4 address of a host."""
 
-    def getHostByName(name: str, timeout: Sequence[int] = ()) -> Deferred[str]:
+    def getHostByName(name: str, timeout: Sequence[float] = ()) -> Deferred[str]:
         """
         Find an address.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,6 @@ class StreamConnector:
             self._task = task
 
     async def _try(self, loop: asyncio.AbstractEventLoop, attempt: object) -> None:
-        gone = False
-
         def build(address: Any) -> Any:
             if self._attempt is not attempt:
                 return None  # stopped at the last moment
@@ -119,8 +118,6 @@ class StreamConnector:
             return self.factory.buildProtocol(address)
 
         def lost(_: object, reason: Failure) -> None:
-            nonlocal gone
-            gone = True
             if self.transport is connection:
                 self._connection_lost(reason)
             elif self._attempt is attempt:
@@ -134,16 +131,8 @@ class StreamConnector:
                 sock = await self._connected_socket(loop)
             # From here on stopConnecting() has its effect in build().
             self._task = None
-            try:
+            with lent(sock):
                 await self._open(loop, connection, sock)
-            except BaseException:
-                gone = not _is_open(sock)
-                raise
-            finally:
-                if gone and sock.fileno() >= 0:
-                    # uvloop has closed the file. The socket object must not close
-                    # whatever has its number by now.
-                    sock.detach()
             return
         except asyncio.CancelledError:
             if self._attempt is attempt:
@@ -156,7 +145,7 @@ class StreamConnector:
             if isinstance(exception, TimeoutError) and exception.errno is None:
                 failed = error.TimeoutError()
             else:
-                failed = error.getConnectError(exception)
+                failed = _connect_error(exception)
                 failed.__cause__ = exception
         except Exception as exception:
             failed = error.ConnectError(string=f"{type(exception).__name__}: {exception}")
@@ -241,10 +230,32 @@ class StreamConnector:
         raise NotImplementedError
 
 
-def _is_open(sock: socket.socket) -> bool:
-    """Whether there is a file behind the socket object."""
+def _connect_error(exception: OSError) -> error.ConnectError:
+    if isinstance(exception, socket.gaierror) or exception.errno is None:
+        return error.getConnectError(exception)
+    # Not the exception's own text, in which loops differ.
+    return error.getConnectError((exception.errno, os.strerror(exception.errno)))
+
+
+@contextlib.contextmanager
+def lent(sock: socket.socket) -> Iterator[None]:
+    """
+    Give the loop a socket in the body of this.
+
+    uvloop may close the file meanwhile without the socket object's knowledge. That
+    must not close whatever has its number by then.
+    """
+    file = _file(sock)
     try:
-        os.fstat(sock.fileno())
+        yield
+    finally:
+        if sock.fileno() >= 0 and _file(sock) != file:
+            sock.detach()
+
+
+def _file(sock: socket.socket) -> int | None:
+    """What tells the file behind the socket object from others; None if there is none."""
+    try:
+        return os.fstat(sock.fileno()).st_ino
     except OSError:
-        return False
-    return True
+        return None

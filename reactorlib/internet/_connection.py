@@ -27,6 +27,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 import socket
 import ssl
 import struct
@@ -55,7 +56,6 @@ from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from reactorlib._sansio.tls import TLSEngine
-    from reactorlib.internet.address import AnyAddress
 
 __all__ = ["Connection"]
 
@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         lost: called with this object and the reason after the protocol has been told.
         tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
         client: whether this side has connected, rather than accepted.
+        sessionno: how many its port had accepted before; -1 where there is no port.
 
     Attributes:
         protocol: who is told of what comes in; may be exchanged at any time.
@@ -106,6 +107,7 @@ class Connection(asyncio.Protocol):
         "connected",
         "disconnecting",
         "protocol",
+        "sessionno",
     )
 
     #: What it is once it is encrypted, if it was not.
@@ -123,7 +125,9 @@ class Connection(asyncio.Protocol):
         lost: Callable[[Any, Failure], object] | None = None,
         tls: Callable[[Any], TLSEngine] | None = None,
         client: bool = False,
+        sessionno: int = -1,
     ) -> None:
+        self.sessionno = sessionno
         self._build: Callable[[Any], Any] | None = build
         self._loop = loop
         self._lost = lost
@@ -181,6 +185,7 @@ class Connection(asyncio.Protocol):
         self.connected = True
         self._turn.open.add(self)
         try:
+            self._prepare()
             self.protocol.makeConnection(self)
         except (SystemExit, KeyboardInterrupt):
             raise
@@ -189,16 +194,20 @@ class Connection(asyncio.Protocol):
         if self._paused and self._transport is transport:
             self._early = _Early(self, transport)
 
+    def _prepare(self) -> None:
+        """For subclasses: the protocol is known, and nothing has been sent or read."""
+
     def data_received(self, data: bytes) -> None:
         turn = self._turn
         turn.reading = self
         try:
             self.protocol.dataReceived(data)
-        except (SystemExit, KeyboardInterrupt):
+        except (SystemExit, KeyboardInterrupt) as interrupt:
             turn.reading = None
             turn.dirty.append(self)
             flush_dirty(turn)
-            raise
+            self._loop.call_soon(_raise, interrupt)
+            return
         except BaseException as exception:
             self._out = None
             self._fail("dataReceived() failed; the connection is dropped", exception)
@@ -243,8 +252,8 @@ class Connection(asyncio.Protocol):
         self._read_closed = True
         if not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
             self._tell("readConnectionLost")
-            if self.disconnecting or not self._write_closed:
-                return True  # closing goes on by itself
+            if not self._write_closed or self._ending is not None:
+                return True  # it goes on, or is over by itself
         self.disconnecting = True
         self._send = _discard
         return None
@@ -253,8 +262,8 @@ class Connection(asyncio.Protocol):
         """Tell the protocol."""
         try:
             getattr(self.protocol, what)()
-        except (SystemExit, KeyboardInterrupt):
-            raise
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            self._loop.call_soon(_raise, interrupt)
         except BaseException as exception:
             self._fail(f"{what}() failed; the connection is dropped", exception)
 
@@ -332,13 +341,23 @@ class Connection(asyncio.Protocol):
             # Bytes or a list of them: `type() is` costs less than what mypy would follow.
             self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
 
+    @property
+    def bufferSize(self) -> int:
+        """How many bytes may wait before a producer is paused: asyncio's high-water mark."""
+        limits: tuple[int, int] = self._transport.get_write_buffer_limits()
+        return limits[1]
+
+    @bufferSize.setter
+    def bufferSize(self, size: int) -> None:
+        self._transport.set_write_buffer_limits(size)
+
     def drain(self) -> Deferred[None]:
         """
         Wait until the peer has taken enough of what is written to write more.
 
         Returns:
             a Deferred that fires with None, at once while the buffer is not full
-            (64 KiB, as asyncio has it); it fails as `connectionLost` does if the
+            (see `bufferSize`); it fails as `connectionLost` does if the
             connection is lost first.
         """
         self._flush()
@@ -354,10 +373,12 @@ class Connection(asyncio.Protocol):
 
         After `loseConnection` the connection stays open until it is unregistered.
         """
-        if self._ending is not None or (self.disconnecting and not self._flow):
+        flow = self._flow_of_it()
+        over = self.disconnecting or self._write_closed
+        if self._ending is not None or (over and flow.producer is None):
             producer.stopProducing()
         else:
-            self._flow_of_it().register(producer, streaming)
+            flow.register(producer, streaming)
 
     def unregisterProducer(self) -> None:
         """Forget the producer."""
@@ -368,6 +389,11 @@ class Connection(asyncio.Protocol):
                     self._close()
                 elif self._write_closed:
                     self._close_writing()
+
+    def stopConsuming(self) -> None:
+        """Forget the producer, and close."""
+        self.unregisterProducer()
+        self.loseConnection()
 
     def _flow_of_it(self) -> Flow:
         if self._flow is None:
@@ -412,7 +438,11 @@ class Connection(asyncio.Protocol):
     def _close_writing(self) -> None:
         self._flush()
         self._send = _discard
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError as exception:
+            self._end_now(Failure(_lost_by(exception)))  # the peer has reset it meanwhile
+            return
         self._flow_of_it().when_empty(self._writing_closed)
 
     def _writing_closed(self) -> None:
@@ -480,6 +510,14 @@ class Connection(asyncio.Protocol):
         """Close, as `loseConnection`."""
         self.loseConnection()
 
+    def startReading(self) -> None:
+        """The same as `resumeProducing`."""
+        self.resumeProducing()
+
+    def stopReading(self) -> None:
+        """The same as `pauseProducing`."""
+        self.pauseProducing()
+
     # -- TLS ------------------------------------------------------------------
 
     def startTLS(
@@ -546,14 +584,24 @@ class Connection(asyncio.Protocol):
     # -- who is there ---------------------------------------------------------
 
     def getHandle(self) -> Any:
-        """The socket, to read its options; not to read from or write to."""
+        """The socket, to read and set its options; with TLS, the `ssl.SSLObject`."""
+        return self.socket
+
+    @property
+    def socket(self) -> Any:
+        """The socket, to read and set its options."""
         return self._transport.get_extra_info("socket")
 
-    def getPeer(self) -> AnyAddress:
+    def fileno(self) -> int:
+        """The number of the socket's file descriptor; -1 where there is none any more."""
+        sock = self._transport.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    def getPeer(self) -> Any:
         """Where the other end is."""
         return self._address("peername")
 
-    def getHost(self) -> AnyAddress:
+    def getHost(self) -> Any:
         """Where this end is."""
         return self._address("sockname")
 
@@ -563,9 +611,29 @@ class Connection(asyncio.Protocol):
             return UNIXAddress(None)  # in memory, both ends are without a name
         return from_sockname(self._transport.get_extra_info(which), sock.family)
 
+    @property
+    def logstr(self) -> str:
+        """What it is called in logs: its protocol, its number, and who the peer is."""
+        name = self.logPrefix()
+        if self._client:
+            return f"{name},client"
+        return f"{name},{self.sessionno},{getattr(self.getPeer(), 'host', '')}"
+
+    def logPrefix(self) -> str:
+        """The protocol's name in logs."""
+        named = getattr(self.protocol, "logPrefix", None)
+        return str(named()) if named is not None else type(self.protocol).__name__
+
     def __repr__(self) -> str:
-        state = "open" if self.connected and not self.disconnecting else "closing or closed"
-        return f"<{self.__class__.__name__} of {self.protocol!r}, {state}>"
+        name = type(self.protocol).__name__
+        if not self.connected:
+            return f"<{name}, not connected>"
+        state = ", closing" if self.disconnecting else ""
+        if self._client:
+            return f"<{name} to {_where(self.getPeer())}{state}>"
+        number = f" #{self.sessionno}" if self.sessionno >= 0 else ""
+        host = self.getHost()
+        return f"<{name}{number} on {getattr(host, 'port', None) or _where(host)}{state}>"
 
 
 class _Early(asyncio.Protocol):
@@ -586,11 +654,27 @@ class _Early(asyncio.Protocol):
         self.data += data
         self._transport.pause_reading()
 
-    def eof_received(self) -> None:
-        self._connection.eof_received()
+    def eof_received(self) -> bool | None:
+        return self._connection.eof_received()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connection.connection_lost(exc)
+
+
+def _where(address: Any) -> str:
+    """An address, in short."""
+    if isinstance(address, UNIXAddress):
+        return "nowhere" if address.name is None else repr(os.fsdecode(address.name))
+    return f"{address.host}:{address.port}"
+
+
+def _raise(interrupt: BaseException) -> None:
+    """
+    What ends the loop, called by the loop itself.
+
+    uvloop takes whatever is raised while it reads for an error of the transport's.
+    """
+    raise interrupt
 
 
 def _discard(data: bytes) -> None:

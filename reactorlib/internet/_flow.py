@@ -37,16 +37,28 @@ class Flow:
         streaming: whether it is a push producer.
     """
 
-    __slots__ = ("_connection", "_draining", "_on_empty", "_pull", "producer", "streaming")
+    __slots__ = (
+        "_connection",
+        "_draining",
+        "_flowing",
+        "_on_empty",
+        "_pull",
+        "_told_to_pause",
+        "producer",
+        "streaming",
+    )
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.producer: Any = None
         self.streaming = True
+        self._told_to_pause = False
         self._draining: list[Deferred[None]] = []
         self._on_empty: Callable[[], object] | None = None
         #: The next request to a pull producer, while one is on its way.
         self._pull: asyncio.Handle | None = None
+        #: What tells that the buffer has room, while that is on its way.
+        self._flowing: asyncio.Handle | None = None
 
     # -- the producer ---------------------------------------------------------
 
@@ -64,11 +76,15 @@ class Flow:
             )
         self.producer = producer
         self.streaming = bool(streaming)
+        self._told_to_pause = False
         if not self.streaming:
             self._connection._send = self._send_pulled
             self._tell("resumeProducing")
+            # Once more when what was written before has left.
+            if not self._connection._choked:
+                self._ask_soon()
         elif self._connection._choked:
-            self._tell("pauseProducing")
+            self.choke()
 
     def unregister(self) -> None:
         """Forget the producer."""
@@ -117,11 +133,25 @@ class Flow:
 
     def choke(self) -> None:
         """The buffer is full."""
-        if self.producer is not None and self.streaming:
+        if self.producer is not None and self.streaming and not self._told_to_pause:
+            self._told_to_pause = True
             self._tell("pauseProducing")
 
     def flow(self) -> None:
-        """The buffer has room again."""
+        """
+        The buffer has room again.
+
+        asyncio says so in the middle of writing, where it does not expect to be closed.
+        Who is told may want just that, and so hears of it in the next turn.
+        """
+        if self._flowing is None:
+            connection = self._connection
+            self._flowing = connection._loop.call_soon(self._flow, context=connection._context)
+
+    def _flow(self) -> None:
+        self._flowing = None
+        if self._connection._choked:
+            return  # again, meanwhile
         draining, self._draining = self._draining, []
         for d in draining:
             if not d.called:
@@ -129,18 +159,20 @@ class Flow:
         on_empty, self._on_empty = self._on_empty, None
         if on_empty is not None:
             on_empty()
-        if self.producer is not None:
-            if self.streaming:
-                self._tell("resumeProducing")
-            else:
+        if self.producer is not None and not self._connection._choked:
+            if not self.streaming:
                 self._ask_soon()
+            elif self._told_to_pause:
+                self._told_to_pause = False
+                self._tell("resumeProducing")
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""
         self._on_empty = None
-        if self._pull is not None:
-            self._pull.cancel()
-            self._pull = None
+        for handle in (self._pull, self._flowing):
+            if handle is not None:
+                handle.cancel()
+        self._pull = self._flowing = None
         producer, self.producer = self.producer, None
         if producer is not None:
             try:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable
 from functools import partial
+from socket import socket as Socket
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._delayed import check_delay
+from reactorlib.internet._listening_socket import ListeningSocket
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._turn import turn_of
 from reactorlib.internet.address import from_sockname
-from reactorlib.internet.base import check_delay
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
 from reactorlib.python._asyncio import running_loop
@@ -51,6 +52,7 @@ class StreamPort:
     Attributes:
         factory, backlog: as asked for.
         connected: whether it listens.
+        numberAccepted: how many connections it has accepted.
     """
 
     _connection: type[Connection]
@@ -61,7 +63,7 @@ class StreamPort:
         backlog: int = 50,
         reactor: LoopReactor | None = None,
         tls: Any = None,
-        adopted: socket.socket | None = None,
+        adopted: Socket | None = None,
     ) -> None:
         from reactorlib.internet._current import current_reactor
 
@@ -69,6 +71,7 @@ class StreamPort:
         self.backlog = backlog
         self.reactor = reactor or current_reactor()
         self.connected = False
+        self.numberAccepted = 0
         self._tls = None if tls is None else partial(self._engine, tls)
         self._adopted = adopted
         #: What each connection of this port calls when it is lost, and is known by.
@@ -76,7 +79,7 @@ class StreamPort:
         #: Those that are given time to end, and who waits for it.
         self._ending: set[Connection] = set()
         self._ended: Deferred[None] | None = None
-        self._socket: socket.socket | None = None
+        self._socket: Socket | None = None
         self._host: AnyAddress | None = None
         self._server: asyncio.AbstractServer | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -92,7 +95,8 @@ class StreamPort:
         if self.connected:
             return
         self.reactor._must_be_in_its_thread()
-        sock, self._adopted = self._adopted or self._bind(), None
+        bound, self._adopted = self._adopted or self._bind(), None
+        sock = ListeningSocket(bound.detach())
         try:
             self.factory.doStart()
         except BaseException:
@@ -106,7 +110,7 @@ class StreamPort:
         self.reactor._ports.add(self)
         self.reactor._when_looping(lambda loop: self._start_serving(loop, sock))
 
-    def _bind(self) -> socket.socket:
+    def _bind(self) -> Socket:
         """
         A socket that listens.
 
@@ -119,7 +123,7 @@ class StreamPort:
         self,
         loop: asyncio.AbstractEventLoop,
         factory: Callable[[], Connection],
-        sock: socket.socket,
+        sock: Socket,
     ) -> asyncio.AbstractServer:
         """asyncio's server for the socket, which does not accept yet."""
         return await loop.create_server(
@@ -129,25 +133,30 @@ class StreamPort:
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
 
+    def _accepted(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        number = self.numberAccepted
+        self.numberAccepted += 1
+        return self._connection(
+            self.factory.buildProtocol, loop, self._lost_hook, self._tls, sessionno=number
+        )
+
     def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
         return engine_for(contextFactory, False, connection=connection, factory=self.factory)
 
-    def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    def _start_serving(self, loop: asyncio.AbstractEventLoop, sock: Socket) -> None:
         if self._socket is sock:
             task = loop.create_task(self._serve(loop, sock))
             if self._server is None and not task.done():  # as is so after an eager start
                 self._starting = task
 
-    async def _serve(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sock: Socket) -> None:
         self._handed_over = True
         try:
             # asyncio waits a turn after it has begun to accept. To stop at any
             # moment, we need the server before that.
             server = await self._create_server(
                 loop,
-                lambda: self._connection(
-                    self.factory.buildProtocol, loop, self._lost_hook, self._tls
-                ),
+                partial(self._accepted, loop),
                 sock,
             )
             if self._socket is not sock:
@@ -241,9 +250,23 @@ class StreamPort:
             if not self._ending:
                 self._ended.callback(None)
 
+    @property
+    def disconnected(self) -> bool:
+        """Whether it does not listen."""
+        return not self.connected
+
+    def connectionLost(self, reason: object = None) -> None:
+        """The same as `stopListening`."""
+        self.stopListening()
+
     def loseConnection(self, connDone: object = None) -> Deferred[None]:
         """The same as `stopListening`."""
         return self.stopListening()
+
+    @property
+    def socket(self) -> Socket | None:
+        """The socket that listens, to read and set its options; None while there is none."""
+        return self._socket
 
     def getHost(self) -> AnyAddress:
         """Where it listens: the address really bound, its port never 0."""
@@ -262,7 +285,7 @@ class StreamPort:
         raise NotImplementedError
 
 
-def _stop_accepting(sock: socket.socket) -> asyncio.AbstractEventLoop | None:
+def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
     """
     Have a loop that accepts by watching the socket do so no more.
 

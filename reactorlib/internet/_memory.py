@@ -15,8 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from zope.interface import classImplements
+
 from reactorlib.internet._connection import Connection
 from reactorlib.internet._secure import Secure
+from reactorlib.internet.interfaces import ISSLTransport
 
 __all__ = ["PIECE", "MemoryConnection", "MemoryTransport", "connect", "connect_protocols"]
 
@@ -29,7 +32,7 @@ _HIGH_WATER = 65536
 def connect(
     one: asyncio.BaseProtocol, other: asyncio.BaseProtocol
 ) -> tuple[MemoryTransport, MemoryTransport]:
-    """Connect two protocols on the loop that runs; `connection_made` is called before it returns."""
+    """Connect two protocols on the loop that runs; both have been told when it returns."""
     loop = asyncio.get_running_loop()
     first, second = MemoryTransport(loop, one), MemoryTransport(loop, other)
     first._peer, second._peer = second, first
@@ -69,6 +72,8 @@ class SecureMemoryConnection(Secure, MemoryConnection):
 
 
 MemoryConnection._secure = SecureMemoryConnection
+# It asks for the options of TCP too, which mean nothing here.
+classImplements(SecureMemoryConnection, ISSLTransport)  # type: ignore[misc]  # as said
 
 
 class MemoryTransport(asyncio.Transport):
@@ -163,6 +168,10 @@ class MemoryTransport(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         """How many bytes the peer has not taken."""
         return self._size
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """When the protocol is told to resume, and to pause writing."""
+        return self._low, self._high
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """When to tell the protocol to pause and resume writing."""

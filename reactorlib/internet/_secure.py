@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from zope.interface import implementer
-
-from reactorlib.internet.interfaces import INegotiated
-
 if TYPE_CHECKING:
     import asyncio
 
@@ -16,7 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["Secure"]
 
 
-@implementer(INegotiated)
 class Secure:
     """Mix-in: the encrypted form of a connection."""
 
@@ -35,6 +30,10 @@ class Secure:
     def _ssl_object(self) -> Any:
         return self._transport.get_extra_info("ssl_object")
 
+    def getHandle(self) -> Any:
+        """The `ssl.SSLObject`, or what the loop has in its place, to look at."""
+        return self._ssl_object
+
     def getPeerCertificate(self) -> Certificate | None:
         """The certificate that the peer has shown; None if there is none, or not yet."""
         from reactorlib.internet.ssl import Certificate
@@ -43,7 +42,7 @@ class Secure:
             shown = self._ssl_object.getpeercert(binary_form=True)
         except ValueError:
             return None  # the handshake is not done
-        return None if shown is None else Certificate.load(shown)
+        return None if shown is None else Certificate(shown)
 
     @property
     def negotiatedProtocol(self) -> bytes | None:

@@ -8,7 +8,7 @@ from zope.interface import implementer
 
 from reactorlib.internet._connection import Connection
 from reactorlib.internet._secure import Secure
-from reactorlib.internet.interfaces import ITLSTransport
+from reactorlib.internet.interfaces import INegotiated, ITLSTransport
 
 __all__ = ["SecureTCPConnection", "TCPConnection"]
 
@@ -42,6 +42,7 @@ class TCPConnection(Connection):
         self._transport.get_extra_info("socket").setsockopt(level, option, int(enabled))
 
 
+@implementer(INegotiated)
 class SecureTCPConnection(Secure, TCPConnection):
     """A TCP connection that is encrypted."""
 

@@ -46,7 +46,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         upper: the protocol of the plaintext. Its `handshake_done`, if it has one,
             is called with no arguments.
         engine: the state of TLS.
-        context: what the time-outs run in.
+        context: what the time-outs run in, and what the peer sends is read in.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._told_end = False
         #: Whether the lower transport's buffer is full.
         self._choked = False
+        #: Whether reading waits until the peer has taken TLS's own answers.
+        self._held_back = False
         #: Whether the upper protocol has been told to pause writing.
         self._told_choked = False
         self._unread: list[bytes] = []
@@ -92,7 +94,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._send()
         if unread:
             # Not now: whoever starts TLS may still have something to say.
-            self._loop.call_soon(self.data_received, unread, context=self._context)
+            self._loop.call_soon(self._receive_unread, unread, context=self._context)
+
+    def _receive_unread(self, data: bytes) -> None:
+        if not self._told_lost:
+            self.data_received(data)
 
     # -- the protocol of the lower transport ----------------------------------
 
@@ -106,6 +112,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                     self._broken(engine.error)
                 return
             self._shake()
+        elif self._choked:
+            self._answer_choked()
         if plaintext and not self._closing:
             if self._paused or self._unread:
                 self._unread.append(plaintext)
@@ -118,6 +126,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
                 self._end()
             elif not self._unread:
                 self._finished()
+
+    def _answer_choked(self) -> None:
+        """
+        TLS itself may answer: a peer that asks for new keys, and asks again, and does
+        not take the answers, is not read from meanwhile.
+        """
+        if answer := self._engine.take():
+            self._lower.write(answer)
+            self._held_back = True
+            self._lower.pause_reading()
 
     def _shake(self) -> None:
         """The handshake is done."""
@@ -173,6 +191,10 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._choked = False
+        if self._held_back:
+            self._held_back = False
+            if self._closing or not self._paused:
+                self._context.copy().run(self._read_on)
         self._tell_flow()
 
     def _tell_flow(self) -> None:
@@ -187,7 +209,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     # -- the transport of the upper protocol ----------------------------------
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Any) -> None:
         """Encrypt and send, once the handshake is done."""
         self._engine.write(data)
         if self._shaken:
@@ -271,7 +293,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._read_on()
 
     def _deliver_unread(self) -> None:
-        if self._paused or self._closing:
+        if self._paused or self._closing or self._told_lost:
             return
         unread, self._unread = self._unread, []
         if unread:
@@ -287,12 +309,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return not self._paused and not self._closing
 
     def _read_on(self) -> None:
-        if not self._lower.is_closing():
+        if not (self._held_back or self._lower.is_closing()):
             self._lower.resume_reading()
 
     def get_write_buffer_size(self) -> int:
         """How many bytes wait, plain or encrypted."""
         return self._engine.waiting + self._lower.get_write_buffer_size()
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """Those of the lower transport."""
+        return self._lower.get_write_buffer_limits()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Those of the lower transport."""

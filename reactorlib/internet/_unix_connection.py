@@ -9,11 +9,10 @@ socket; all others stay with the loop's.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import ClassVar
 
-from zope.interface import implementer
+from zope.interface import classImplements, implementer
 
 from reactorlib.internet._connection import Connection
 from reactorlib.internet._secure import Secure
@@ -29,14 +28,8 @@ class UNIXConnection(Connection):
 
     __slots__ = ()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if (
-            self.connected
-            and not self.disconnecting
-            and not self.TLS
-            and IFileDescriptorReceiver.providedBy(self.protocol)
-        ):
+    def _prepare(self) -> None:
+        if not self.TLS and IFileDescriptorReceiver.providedBy(self.protocol):
             self._with_descriptors()
 
     def sendFileDescriptor(self, descriptor: int) -> None:
@@ -79,7 +72,6 @@ class UNIXConnection(Connection):
             os.close(descriptor)
 
 
-@implementer(ISSLTransport)
 class SecureUNIXConnection(Secure, UNIXConnection):
     """A connection over a UNIX socket that is encrypted."""
 
@@ -93,3 +85,5 @@ class SecureUNIXConnection(Secure, UNIXConnection):
 
 
 UNIXConnection._secure = SecureUNIXConnection
+# It asks for the options of TCP too, which mean nothing here.
+classImplements(SecureUNIXConnection, ISSLTransport)  # type: ignore[misc]  # as said

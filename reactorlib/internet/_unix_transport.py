@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import os
 import socket
 from collections import deque
@@ -83,7 +84,8 @@ class UNIXTransport(asyncio.Transport):
         #: Descriptors, each with how many bytes go before it.
         self._descriptors: deque[tuple[int, int]] = deque()
         self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
-        self._choked = False
+        #: Whether the protocol has been told to pause writing; perhaps by the old transport.
+        self._choked = bool(getattr(protocol, "_choked", False))
         self._writing = False
         self._reading = False
         self._paused = False
@@ -118,14 +120,20 @@ class UNIXTransport(asyncio.Transport):
         old.pause_reading()
         old.set_write_buffer_limits(0)
         if old.get_write_buffer_size() == 0:
-            self._drained()
+            # Not a moment later: uvloop begins to read after connection_made, whatever
+            # was said there, and would lose descriptors.
+            self._replace()
 
     def _came_early(self, data: bytes) -> None:
-        """uvloop begins to read after connection_made, whatever was said there."""
+        """The old transport has read this before it was told to pause, or in spite of it."""
         self._early.append(data)
 
     def _drained(self) -> None:
         """The old transport has sent all it had."""
+        # It is about to say so, and asyncio's does not expect to be closed meanwhile.
+        self._loop.call_soon(self._replace, context=self._context)
+
+    def _replace(self) -> None:
         old, self._old = self._old, None
         if old is not None:
             old.abort()
@@ -137,19 +145,16 @@ class UNIXTransport(asyncio.Transport):
             self._force_close(exc)
 
     def _start(self) -> None:
-        if self._lost:
-            return
-        self._read_on()
-        self._write_ready()
+        if not self._lost:
+            self._read_on()
+            self._write_ready()
 
     # -- reading --------------------------------------------------------------
 
     def _read_on(self) -> None:
         wanted = not (self._paused or self._closing or self._old is not None or self._lost)
         if wanted and self._early:
-            early, self._early = self._early, []
-            self._protocol.data_received(b"".join(early))
-            self._read_on()
+            self._loop.call_soon(self._deliver_early, context=self._context)
         elif wanted != self._reading:
             self._reading = wanted
             if wanted:
@@ -157,36 +162,51 @@ class UNIXTransport(asyncio.Transport):
             else:
                 self._loop.remove_reader(self._sock)
 
+    def _deliver_early(self) -> None:
+        if not (self._paused or self._closing):
+            early, self._early = self._early, []
+            if early:
+                self._protocol.data_received(b"".join(early))
+            self._read_on()
+
     def _read_ready(self) -> None:
         try:
-            data, descriptors = self._receive()
+            data, descriptors, complete = self._receive()
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exception:
             self._force_close(exception)
             return
+        if not complete:
+            why = "no room for a file descriptor that the peer has sent, which is lost"
+            self._force_close(OSError(errno.EMFILE, why))
         for descriptor in descriptors:
             if self._closing:
                 os.close(descriptor)
             else:
-                self._protocol.descriptor_received(descriptor)
+                # TLS above this has no use for one.
+                getattr(self._protocol, "descriptor_received", os.close)(descriptor)
         if self._closing:
             return
         if data:
-            self._protocol.data_received(data)
+            if self._paused:  # for one of the descriptors
+                self._early.append(data)
+            else:
+                self._protocol.data_received(data)
             return
         self._reading = False
         self._loop.remove_reader(self._sock)
         if not self._protocol.eof_received():
             self.close()
 
-    def _receive(self) -> tuple[bytes, list[int]]:
-        data, descriptors, _, _ = socket.recv_fds(
+    def _receive(self) -> tuple[bytes, list[int], bool]:
+        """Bytes, the descriptors beside them, and whether that is all that was sent."""
+        data, descriptors, flags, _ = socket.recv_fds(
             self._sock, _READ, _MOST_DESCRIPTORS, getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         )
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-        return data, list(descriptors)
+        return data, list(descriptors), not flags & socket.MSG_CTRUNC
 
     def pause_reading(self) -> None:
         """Deliver nothing until `resume_reading`."""
@@ -236,7 +256,7 @@ class UNIXTransport(asyncio.Transport):
             if self._closing:
                 self._end()
             elif self._eof:
-                self._sock.shutdown(socket.SHUT_WR)
+                self._shut_down()
 
     def _write_some(self) -> None:
         queue, descriptors = self._queue, self._descriptors
@@ -263,13 +283,17 @@ class UNIXTransport(asyncio.Transport):
         if self._size > self._high and not self._choked:
             self._choked = True
             self._protocol.pause_writing()
-        elif self._choked and self._size <= self._low and not self._lost:
+        elif self._choked and self._size <= self._low and self._old is None and not self._lost:
             self._choked = False
             self._protocol.resume_writing()
 
     def get_write_buffer_size(self) -> int:
         """How many bytes wait."""
         return self._size
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        """When the protocol is told to resume, and to pause writing."""
+        return self._low, self._high
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """When to tell the protocol to pause and resume writing."""
@@ -282,7 +306,13 @@ class UNIXTransport(asyncio.Transport):
         if not (self._eof or self._closing):
             self._eof = True
             if not self._size and self._old is None:
-                self._sock.shutdown(socket.SHUT_WR)
+                self._shut_down()
+
+    def _shut_down(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as exception:
+            self._force_close(exception)  # the peer has gone meanwhile
 
     def can_write_eof(self) -> bool:
         """Yes."""
@@ -326,7 +356,7 @@ class UNIXTransport(asyncio.Transport):
         old, self._old = self._old, None
         if old is not None:
             old.abort()
-        self._loop.call_soon(self._closed, exc, context=self._context)
+        self._loop.call_soon(self._closed, exc)
 
     def _closed(self, exc: BaseException | None) -> None:
         self._sock.close()

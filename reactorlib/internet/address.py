@@ -36,7 +36,7 @@ class IPv4Address:
 @implementer(IAddress)
 @dataclass(frozen=True)
 class IPv6Address:
-    """An IPv6 endpoint. `host` is in colon-separated form, without the scope."""
+    """An IPv6 endpoint. `host` is in colon-separated form; a link-local one names its network."""
 
     type: Literal["TCP", "UDP"]
     host: str
@@ -103,19 +103,28 @@ if TYPE_CHECKING:
     AnyAddress = IPv4Address | IPv6Address | HostnameAddress | UNIXAddress
 
 
-def from_sockname(name: Any, family: int) -> IPv4Address | IPv6Address | UNIXAddress:
+def from_sockname(
+    name: Any, family: int, kind: Literal["TCP", "UDP"] = "TCP"
+) -> IPv4Address | IPv6Address | UNIXAddress:
     """
     The address in a socket's own notation.
 
     Args:
         name: what `getsockname`, `getpeername` or `accept` gave.
         family: the socket's `AF_*` number.
+        kind: the type of an IP address.
     """
     import socket
 
     if family == socket.AF_INET:
-        return IPv4Address("TCP", name[0], name[1])
+        return IPv4Address(kind, name[0], name[1])
     if family == socket.AF_INET6:
         host, port, flow, scope = (*name, 0, 0)[:4]
-        return IPv6Address("TCP", host.partition("%")[0], port, flow, scope)
+        if scope and "%" not in host:
+            # The address alone leads nowhere: it is one of many networks'.
+            try:
+                host += f"%{socket.if_indextoname(scope)}"
+            except OSError:
+                host += f"%{scope}"
+        return IPv6Address(kind, host, port, flow, scope)
     return UNIXAddress(name or None)

@@ -6,12 +6,29 @@ What it does is in `_reactor`, a class for each family of methods.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from zope.interface import implementer
+
+from reactorlib.internet import _current
+from reactorlib.internet._reactor._datagrams import DatagramReactor
+from reactorlib.internet._reactor._descriptors import DescriptorReactor
+from reactorlib.internet._reactor._names import NameReactor
+from reactorlib.internet._reactor._processes import ProcessReactor
 from reactorlib.internet._reactor._streams import StreamReactor
+from reactorlib.internet._reactor._threads import ThreadReactor
+from reactorlib.internet.interfaces import IReactorSocket
 
-__all__ = ["AsyncioSelectorReactor"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["AsyncioSelectorReactor", "install"]
 
 
-class AsyncioSelectorReactor(StreamReactor):
+@implementer(IReactorSocket)
+class AsyncioSelectorReactor(
+    StreamReactor, DatagramReactor, ThreadReactor, NameReactor, DescriptorReactor, ProcessReactor
+):
     """
     A reactor.
 
@@ -24,3 +41,19 @@ class AsyncioSelectorReactor(StreamReactor):
     Attributes:
         running: whether its loop runs.
     """
+
+
+def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:
+    """
+    Let the process's own reactor be one for `eventloop`.
+
+    Nothing has to be installed: this is for programs that do, and for those whose
+    `run()` is to run a loop of their own.
+
+    Raises:
+        ReactorAlreadyInstalledError: there is one, which runs or has been asked
+            for something.
+    """
+    reactor = AsyncioSelectorReactor(eventloop)
+    if not reactor._started:  # otherwise it belongs to the loop that runs here
+        _current.install(reactor)

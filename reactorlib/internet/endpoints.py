@@ -10,14 +10,41 @@ from reactorlib.internet import error
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 from reactorlib.internet.protocol import ClientFactory
-from reactorlib.internet.tcp import Connector, Port
 from reactorlib.python.failure import Failure
 
-__all__ = ["TCP4ClientEndpoint", "TCP4ServerEndpoint"]
+__all__ = [
+    "SSL4ClientEndpoint",
+    "SSL4ServerEndpoint",
+    "TCP4ClientEndpoint",
+    "TCP4ServerEndpoint",
+    "TCP6ServerEndpoint",
+    "UNIXClientEndpoint",
+    "UNIXServerEndpoint",
+]
 
 
 @implementer(IStreamServerEndpoint)
-class TCP4ServerEndpoint:
+class _Server:
+    """
+    Somewhere to listen.
+
+    Subclasses say by which of the reactor's methods, and what it takes beside the
+    factory. It is looked up when it is used: `reactor` may mean another one by then.
+    """
+
+    def __init__(self, reactor: Any, method: str, where: Any, **kwargs: Any) -> None:
+        self._reactor = reactor
+        self._method = method
+        self._where = where
+        self._kwargs = kwargs
+
+    def listen(self, protocolFactory: Any) -> Deferred[Any]:
+        """Accept connections; fires with the port, or fails with `CannotListenError`."""
+        listen = getattr(self._reactor, self._method)
+        return maybeDeferred(listen, self._where, protocolFactory, **self._kwargs)
+
+
+class TCP4ServerEndpoint(_Server):
     """
     A TCP port on IPv4.
 
@@ -29,24 +56,114 @@ class TCP4ServerEndpoint:
     """
 
     def __init__(self, reactor: Any, port: int, backlog: int = 50, interface: str = "") -> None:
-        self._reactor = reactor
-        self._port = port
-        self._backlog = backlog
-        self._interface = interface
+        super().__init__(reactor, "listenTCP", port, backlog=backlog, interface=interface)
 
-    def listen(self, protocolFactory: Any) -> Deferred[Port]:
-        """Accept connections; fires with the port, or fails with `CannotListenError`."""
-        return maybeDeferred(
-            self._reactor.listenTCP,
-            self._port,
-            protocolFactory,
-            backlog=self._backlog,
-            interface=self._interface,
+
+class TCP6ServerEndpoint(_Server):
+    """
+    A TCP port on IPv6.
+
+    Args:
+        reactor: the reactor to listen with.
+        port: its number; 0 for any that is free.
+        backlog: how many connections may wait to be accepted.
+        interface: the local address; "::" for all.
+    """
+
+    def __init__(self, reactor: Any, port: int, backlog: int = 50, interface: str = "::") -> None:
+        super().__init__(reactor, "listenTCP", port, backlog=backlog, interface=interface)
+
+
+class SSL4ServerEndpoint(_Server):
+    """
+    A TCP port on IPv4 with TLS.
+
+    Args:
+        reactor: the reactor to listen with.
+        port: its number; 0 for any that is free.
+        sslContextFactory: the TLS settings, in any form that `reactorlib.internet.ssl` knows.
+        backlog: how many connections may wait to be accepted.
+        interface: the local address; empty for all.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        port: int,
+        sslContextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> None:
+        super().__init__(
+            reactor,
+            "listenSSL",
+            port,
+            contextFactory=sslContextFactory,
+            backlog=backlog,
+            interface=interface,
+        )
+
+
+class UNIXServerEndpoint(_Server):
+    """
+    A UNIX socket.
+
+    Args:
+        reactor: the reactor to listen with.
+        address: its path.
+        backlog: how many connections may wait to be accepted.
+        mode: the permissions of the file.
+        wantPID: whether to hold a lock file beside it.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        address: Any,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: bool = False,
+    ) -> None:
+        super().__init__(
+            reactor, "listenUNIX", address, backlog=backlog, mode=mode, wantPID=wantPID
         )
 
 
 @implementer(IStreamClientEndpoint)
-class TCP4ClientEndpoint:
+class _Client:
+    """
+    Somewhere to connect to.
+
+    Subclasses say by which of the reactor's methods, and what it takes before and
+    after the factory.
+    """
+
+    def __init__(self, reactor: Any, method: str, *where: Any, **kwargs: Any) -> None:
+        self._reactor = reactor
+        self._method = method
+        self._where = where
+        self._kwargs = kwargs
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        """
+        Open a connection.
+
+        Returns:
+            a Deferred that fires with the protocol once its `connectionMade` has
+            run. It fails with a `ConnectError` or `DNSLookupError`, with
+            `NoProtocol` if the factory refuses, and with
+            `ConnectingCancelledError` when it is cancelled.
+        """
+        attempt = _Attempt(protocolFactory)
+        try:
+            connect = getattr(self._reactor, self._method)
+            attempt.connector = connect(*self._where, attempt, **self._kwargs)
+        except Exception:
+            attempt.settle(Failure())
+        return attempt.result
+
+
+class TCP4ClientEndpoint(_Client):
     """
     A TCP port of another host, on IPv4.
 
@@ -64,43 +181,68 @@ class TCP4ClientEndpoint:
         host: str,
         port: int,
         timeout: float = 30,
-        bindAddress: tuple[str, int] | None = None,
+        bindAddress: Any = None,
     ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._bindAddress = bindAddress
+        super().__init__(
+            reactor, "connectTCP", host, port, timeout=timeout, bindAddress=bindAddress
+        )
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Open a connection.
 
-        Returns:
-            a Deferred that fires with the protocol once its `connectionMade` has
-            run. It fails with a `ConnectError` or `DNSLookupError`, with
-            `NoProtocol` if the factory refuses, and with
-            `ConnectingCancelledError` when it is cancelled.
-        """
-        attempt = _Attempt(protocolFactory)
-        try:
-            attempt.connector = self._reactor.connectTCP(
-                self._host,
-                self._port,
-                attempt,
-                timeout=self._timeout,
-                bindAddress=self._bindAddress,
-            )
-        except Exception:
-            attempt.settle(Failure())
-        return attempt.result
+class SSL4ClientEndpoint(_Client):
+    """
+    A TCP port of another host, with TLS.
+
+    Args:
+        reactor: the reactor to connect with.
+        host: the name or address of the host.
+        port: the port's number.
+        sslContextFactory: the TLS settings, in any form that `reactorlib.internet.ssl` knows.
+        timeout: seconds after which an attempt fails.
+        bindAddress: the local host and port to connect from.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        host: str,
+        port: int,
+        sslContextFactory: Any,
+        timeout: float = 30,
+        bindAddress: Any = None,
+    ) -> None:
+        super().__init__(
+            reactor,
+            "connectSSL",
+            host,
+            port,
+            contextFactory=sslContextFactory,
+            timeout=timeout,
+            bindAddress=bindAddress,
+        )
+
+
+class UNIXClientEndpoint(_Client):
+    """
+    A UNIX socket that somebody listens at.
+
+    Args:
+        reactor: the reactor to connect with.
+        path: its path.
+        timeout: seconds after which an attempt fails.
+        checkPID: whether to look at the lock file beside it first.
+    """
+
+    def __init__(
+        self, reactor: Any, path: Any, timeout: float = 30, checkPID: bool = False
+    ) -> None:
+        super().__init__(reactor, "connectUNIX", path, timeout=timeout, checkPID=checkPID)
 
 
 class _Attempt(ClientFactory[Any]):
     """Makes one connection for an endpoint, with a protocol of the user's factory."""
 
     noisy = False
-    connector: Connector
+    connector: Any
 
     def __init__(self, factory: Any) -> None:
         self._factory = factory

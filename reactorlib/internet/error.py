@@ -130,7 +130,7 @@ class ConnectError(_Told, Exception):
 
     MESSAGE = "An error occurred while connecting"
 
-    def __init__(self, osError: object = None, string: str = "") -> None:
+    def __init__(self, osError: object = None, string: object = "") -> None:
         super().__init__(*([string] if string else []))
         self.osError = osError
 
@@ -138,8 +138,8 @@ class ConnectError(_Told, Exception):
         return type(self), (self.osError, *self.args), self.__dict__
 
     def __str__(self) -> str:
-        details = [str(part) for part in (self.osError, self.args[0] if self.args else "") if part]
-        return ": ".join([self.MESSAGE, *details]) + "."
+        parts = (self.osError or "", self.args[0] if self.args else "")
+        return ": ".join([self.MESSAGE, *filter(None, map(str, parts))]) + "."
 
 
 class ConnectBindError(ConnectError):
@@ -233,9 +233,9 @@ def getConnectError(e: OSError | tuple[int, str] | Exception) -> ConnectError:
     """The `ConnectError` that says what an operating system's error means."""
     if isinstance(e, OSError) and e.errno is None:
         return ConnectError(string=str(e))
-    number, *texts = (e.args if isinstance(e, Exception) else e) or ("",)
+    number, *texts = (e.args if isinstance(e, Exception) else e) or (e,)
     if not isinstance(number, int):
-        return ConnectError(string=" ".join(map(str, (number, *texts))))
+        return ConnectError(string=" ".join(map(str, (number, *texts))) if texts else number)
     text = str(texts[0]) if texts and texts[0] else os.strerror(number)
     if isinstance(e, socket.gaierror):
         return UnknownHostError(number, text)

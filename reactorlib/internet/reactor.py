@@ -8,14 +8,29 @@ loop that runs, or, where none runs, the one that `reactor.run()` will start.
 
 from __future__ import annotations
 
+import socket
 import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._current import current_reactor
-from reactorlib.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
+from reactorlib.internet._current import current_reactor, reactor_for
+from reactorlib.internet.interfaces import (
+    IReactorCore,
+    IReactorFDSet,
+    IReactorMulticast,
+    IReactorPluggableNameResolver,
+    IReactorPluggableResolver,
+    IReactorProcess,
+    IReactorSocket,
+    IReactorSSL,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+    IReactorUDP,
+    IReactorUNIX,
+    IReactorUNIXDatagram,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,28 +38,88 @@ if TYPE_CHECKING:
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
     _reactor: AsyncioSelectorReactor = current_reactor()
+    addReader = _reactor.addReader
+    listenUNIX = _reactor.listenUNIX
+    listenSSL = _reactor.listenSSL
+    iterate = _reactor.iterate
+    connectUNIX = _reactor.connectUNIX
+    connectSSL = _reactor.connectSSL
+    adoptStreamPort = _reactor.adoptStreamPort
+    adoptStreamConnection = _reactor.adoptStreamConnection
     addSystemEventTrigger = _reactor.addSystemEventTrigger
+    addWriter = _reactor.addWriter
+    adoptDatagramPort = _reactor.adoptDatagramPort
+    callFromThread = _reactor.callFromThread
+    callInThread = _reactor.callInThread
     callLater = _reactor.callLater
     callWhenRunning = _reactor.callWhenRunning
     connectTCP = _reactor.connectTCP
+    connectUNIXDatagram = _reactor.connectUNIXDatagram
     crash = _reactor.crash
     fireSystemEvent = _reactor.fireSystemEvent
     getDelayedCalls = _reactor.getDelayedCalls
+    getReaders = _reactor.getReaders
+    getThreadPool = _reactor.getThreadPool
+    getWriters = _reactor.getWriters
+    installNameResolver = _reactor.installNameResolver
+    installResolver = _reactor.installResolver
+    listenMulticast = _reactor.listenMulticast
     listenTCP = _reactor.listenTCP
+    listenUDP = _reactor.listenUDP
+    listenUNIXDatagram = _reactor.listenUNIXDatagram
+    nameResolver = _reactor.nameResolver
+    removeAll = _reactor.removeAll
+    removeReader = _reactor.removeReader
     removeSystemEventTrigger = _reactor.removeSystemEventTrigger
+    removeWriter = _reactor.removeWriter
+    resolve = _reactor.resolve
+    resolver = _reactor.resolver
     run = _reactor.run
     running: bool
     seconds = _reactor.seconds
+    spawnProcess = _reactor.spawnProcess
     stop = _reactor.stop
+    suggestThreadPoolSize = _reactor.suggestThreadPoolSize
+    threadpool = _reactor.threadpool
+    wakeUp = _reactor.wakeUp
 
 
-class _ReactorModule(ModuleType):
-    """A module whose missing attributes are those of the current reactor."""
+class _Method:
+    """A method of the current reactor, found without the detour through `__getattr__`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return getattr(current_reactor(), self._name)
+
+
+class _Reactor:
+    """Has whatever the current reactor has. What is set on it, as by a test, comes first."""
+
+    # Those that programs call for each message, say.
+    callLater = _Method("callLater")
+    seconds = _Method("seconds")
+
+    #: Where that is from, which has `install()`.
+    __module__ = "reactorlib.internet.asyncioreactor"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        return getattr(current_reactor(), name)
+            raise AttributeError(f"the reactor has no attribute {name!r}")
+        return getattr(reactor_for(name), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # A test that replaces a method puts back what it has found there: the method
+        # of one reactor, which is not to stand for that of all others.
+        owner = getattr(value, "__self__", None)
+        if IReactorCore.providedBy(owner) and getattr(value, "__name__", None) == name:
+            self.__dict__.pop(name, None)
+        else:
+            super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        return repr(current_reactor())
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(current_reactor())})
@@ -61,5 +136,23 @@ class _ReactorModule(ModuleType):
         await current_reactor().__aexit__(exc_type, exc, traceback)
 
 
-classImplements(_ReactorModule, IReactorCore, IReactorTime, IReactorTCP)
-sys.modules[__name__].__class__ = _ReactorModule
+classImplements(
+    _Reactor,
+    IReactorCore,
+    IReactorTime,
+    IReactorTCP,
+    IReactorSSL,
+    IReactorSocket,
+    IReactorUDP,
+    IReactorMulticast,
+    IReactorProcess,
+    IReactorThreads,
+    IReactorPluggableResolver,
+    IReactorPluggableNameResolver,
+    IReactorFDSet,
+)
+if hasattr(socket, "AF_UNIX"):
+    classImplements(_Reactor, IReactorUNIX, IReactorUNIXDatagram)
+# The name of this module stands for the object, as in Twisted: a module cannot be
+# given the state of another, as tests of programs do to have a reactor of their own.
+sys.modules[__name__] = _Reactor()  # type: ignore[assignment]  # which is the point

@@ -6,6 +6,8 @@ import asyncio
 import os
 import socket
 import sys
+from dataclasses import dataclass, replace
+from errno import EINPROGRESS, EWOULDBLOCK
 from typing import TYPE_CHECKING, Any, cast
 
 from reactorlib.internet import error
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet._reactor._names import NameReactor
 
-__all__ = ["Connector", "Port"]
+# The two numbers are where programs for Twisted look for them.
+__all__ = ["EINPROGRESS", "EWOULDBLOCK", "Binding", "Connector", "Port", "makeBinding"]
 
 
 def check_port(port: object, kind: str = "TCP") -> int:
@@ -35,12 +38,62 @@ def check_port(port: object, kind: str = "TCP") -> int:
     return port
 
 
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How to bind on this side; see `makeBinding`."""
+
+    interface: str
+    port: int
+    reuseAddress: bool
+    reusePort: bool
+
+
+def makeBinding(
+    interface: str = "",
+    port: int = 0,
+    reuseAddress: bool = False,
+    reusePort: bool = False,
+) -> Binding:
+    """
+    Say how to bind on this side, for the `port` of `listenTCP` and the
+    `bindAddress` of `connectTCP`.
+
+    Args:
+        interface: the local address.
+        port: the local port; 0 for any that is free.
+        reuseAddress: whether to set SO_REUSEADDR, without which an address is not
+            free for some time after its last connection.
+        reusePort: whether to set SO_REUSEPORT: several sockets, of several
+            processes too, share the port, and the system spreads connections.
+    """
+    return Binding(interface, check_port(port), reuseAddress, reusePort)
+
+
+def _bind(sock: socket.socket, binding: Binding) -> None:
+    if binding.reuseAddress:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if binding.reusePort:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    address: Any = (binding.interface, binding.port)
+    if sock.family == socket.AF_INET6 and binding.interface:
+        # A link-local address names its network ("%eth0"), which only this understands.
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        [(*_, address), *_] = socket.getaddrinfo(
+            binding.interface,
+            binding.port,
+            family=sock.family,
+            type=socket.SOCK_STREAM,
+            flags=flags,
+        )
+    sock.bind(address)
+
+
 class Port(StreamPort):
     """
     A TCP port that accepts connections.
 
     Args:
-        port: its number; 0 for any that is free.
+        port: its number; 0 for any that is free; or a `makeBinding`.
         factory: what makes a protocol for each connection.
         backlog: how many connections may wait to be accepted.
         interface: the local address; empty for all IPv4 ones, "::" for all.
@@ -56,7 +109,7 @@ class Port(StreamPort):
 
     def __init__(
         self,
-        port: int,
+        port: int | Binding,
         factory: Any,
         backlog: int = 50,
         interface: str = "",
@@ -65,8 +118,16 @@ class Port(StreamPort):
         adopted: socket.socket | None = None,
     ) -> None:
         super().__init__(factory, backlog, reactor, tls, adopted)
-        self.port = check_port(port)
-        self.interface = interface or ""
+        if not isinstance(port, Binding):
+            on_posix = os.name == "posix" and sys.platform != "cygwin"
+            port = makeBinding(interface or "", port, reuseAddress=on_posix)
+        elif interface not in ("", port.interface):
+            raise ValueError(
+                f"the interface is {interface!r} in one place and {port.interface!r} in the binding"
+            )
+        self._binding = port
+        self.port = port.port
+        self.interface = port.interface
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self.interface else socket.AF_INET
@@ -77,14 +138,19 @@ class Port(StreamPort):
             raise error.CannotListenError(self.interface, self.port, exception) from exception
         try:
             sock.setblocking(False)
-            if os.name == "posix" and sys.platform != "cygwin":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self.interface, self.port))
+            # `port` and `interface` may have been changed since the last time.
+            _bind(sock, replace(self._binding, port=self.port, interface=self.interface))
             sock.listen(self.backlog)
         except OSError as exception:
             sock.close()
             raise error.CannotListenError(self.interface, self.port, exception) from exception
         return sock
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Where it listens: the address really bound, its port never 0."""
+        host = super().getHost()
+        assert isinstance(host, (IPv4Address, IPv6Address))
+        return host
 
     def _where(self) -> object:
         return getattr(self._host, "port", "?")
@@ -99,7 +165,7 @@ class Connector(StreamConnector):
         port: a number, or the name of a service.
         factory: what makes the protocol, and is told how attempts end.
         timeout: seconds for an attempt; None for as long as the system tries.
-        bindAddress: the local host and port to connect from.
+        bindAddress: the local host and port to connect from, or a `makeBinding`.
         reactor: whose it is.
         tls: a context factory, for TLS from the first byte.
 
@@ -115,7 +181,7 @@ class Connector(StreamConnector):
         port: int | str,
         factory: Any,
         timeout: float | None,
-        bindAddress: tuple[str, int] | None,
+        bindAddress: tuple[str, int] | Binding | None,
         reactor: LoopReactor,
         tls: Any = None,
     ) -> None:
@@ -158,12 +224,13 @@ class Connector(StreamConnector):
         raise failure
 
     def _bind(self, sock: socket.socket) -> None:
-        assert self.bindAddress is not None
+        binding = self.bindAddress
+        assert binding is not None
         try:
-            sock.bind(self.bindAddress)
+            _bind(sock, binding if isinstance(binding, Binding) else makeBinding(*binding))
         except OSError as exception:
             raise error.ConnectBindError(
-                exception.errno, f"{exception.strerror} for {self.bindAddress!r}"
+                exception.errno, f"{exception.strerror} for {binding!r}"
             ) from exception
 
     def getDestination(self) -> IPv4Address | IPv6Address:

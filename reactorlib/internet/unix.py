@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from reactorlib.internet import error
 from reactorlib.internet._connecting import StreamConnector
 from reactorlib.internet._listening import StreamPort
 from reactorlib.internet._unix_connection import UNIXConnection
+from reactorlib.internet._unix_datagram import ConnectedDatagramPort, DatagramPort
 from reactorlib.internet.address import UNIXAddress
 from reactorlib.python.lockfile import FilesystemLock, isLocked
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from reactorlib.internet._connection import Connection
     from reactorlib.internet._reactor._core import LoopReactor
 
-__all__ = ["Connector", "Port"]
+__all__ = ["ConnectedDatagramPort", "Connector", "DatagramPort", "Port"]
 
 _Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -126,7 +128,10 @@ class Port(StreamPort):
     def _give_lock(self) -> None:
         lock, self._lock = self._lock, None
         if lock is not None:
-            lock.unlock()
+            try:
+                lock.unlock()
+            except (OSError, ValueError):
+                pass  # somebody has taken it away, or has it now
 
     def _unlink(self) -> None:
         if self._file is not None:
@@ -148,12 +153,17 @@ class Port(StreamPort):
         factory: Callable[[], Connection],
         sock: socket.socket,
     ) -> asyncio.AbstractServer:
+        # From Python 3.13 on, loops would take away the file of a socket that is not
+        # theirs to clean up after. Ours goes with `_unlink`.
+        options: dict[str, Any] = {} if sys.version_info < (3, 13) else {"cleanup_socket": False}
         return await loop.create_unix_server(
-            factory, sock=sock, backlog=self.backlog, start_serving=False
+            factory, sock=sock, backlog=self.backlog, start_serving=False, **options
         )
 
-    def _where(self) -> object:
-        return repr(os.fsdecode(self._path))
+    def __repr__(self) -> str:
+        kind = type(self.factory)
+        where = f"on {os.fsdecode(self._path)!r}" if self.connected else "(not listening)"
+        return f"<{kind.__module__}.{kind.__name__} {where}>"
 
 
 class Connector(StreamConnector):

@@ -108,8 +108,8 @@ def test_an_address_cannot_be_changed(address: Any, field: str) -> None:
         (socket.AF_INET6, ("::1", 80), SIX),
         (
             socket.AF_INET6,
-            ("fe80::1%lo", 80, 3, 1),
-            IPv6Address("TCP", "fe80::1", 80, flowInfo=3, scopeID=1),
+            ("fe80::1", 80, 3, 1),
+            IPv6Address("TCP", "fe80::1%lo", 80, flowInfo=3, scopeID=1),
         ),
         (socket.AF_UNIX, "/run/example", PATH),
         (socket.AF_UNIX, b"\0example", UNIXAddress(b"\0example")),

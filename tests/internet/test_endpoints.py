@@ -375,3 +375,64 @@ async def test_endpoints_talk_to_each_other(errors: Any) -> None:
         client.transport.loseConnection()
         assert isinstance(await soon(server.lost), ConnectionDone)
         assert server.received == b"hello"
+
+
+# -- other places -------------------------------------------------------------
+
+
+async def test_unix_endpoints(tmp_path: Any, errors: Any) -> None:
+    from reactorlib.internet.endpoints import UNIXClientEndpoint, UNIXServerEndpoint
+
+    async with reactor:
+        path = str(tmp_path / "socket")
+        factory = Factory[Any].forProtocol(Protocol)
+        factory.noisy = False
+        port = await UNIXServerEndpoint(reactor, path).listen(factory)
+        client = await UNIXClientEndpoint(reactor, path).connect(factory)
+        assert client.connected
+        client.transport.loseConnection()
+        await port.stopListening()
+
+
+async def test_tls_endpoints(errors: Any) -> None:
+    from reactorlib.internet.endpoints import SSL4ClientEndpoint, SSL4ServerEndpoint
+
+    from ._carriers import CLIENT_TLS, SERVER_TLS
+
+    async with reactor:
+        factory = Factory[Any].forProtocol(Protocol)
+        factory.noisy = False
+        port = await SSL4ServerEndpoint(reactor, 0, SERVER_TLS, interface="127.0.0.1").listen(
+            factory
+        )
+        number = port.getHost().port
+        client = await SSL4ClientEndpoint(reactor, "127.0.0.1", number, CLIENT_TLS).connect(factory)
+        assert client.transport.TLS
+        client.transport.loseConnection()
+        await port.stopListening()
+
+
+async def test_tcp6_endpoint(errors: Any) -> None:
+    from reactorlib.internet.endpoints import TCP6ServerEndpoint
+
+    async with reactor:
+        factory = Factory[Any].forProtocol(Protocol)
+        factory.noisy = False
+        port = await TCP6ServerEndpoint(reactor, 0, interface="::1").listen(factory)
+        assert port.getHost().host == "::1"
+        await port.stopListening()
+
+
+def test_an_endpoint_made_anywhere_listens_where_it_is_used(loop_factory: Any) -> None:
+    endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+
+    async def main() -> Any:
+        async with reactor as mine:
+            factory = Factory[Any].forProtocol(Protocol)
+            factory.noisy = False
+            port = await endpoint.listen(factory)
+            return port.reactor is mine
+
+    for _ in range(2):
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            assert runner.run(main())

@@ -10,12 +10,8 @@ import asyncio
 import contextvars
 import gc
 import os
-import select
 import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -23,22 +19,25 @@ from typing import Any, cast
 
 import pytest
 
-import reactorlib.internet
 from reactorlib.internet import reactor
 from reactorlib.internet._current import current_reactor
 from reactorlib.internet.address import IPv4Address
-from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
+from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor, install
+from reactorlib.internet.base import ReactorBase
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.error import (
     ConnectionLost,
     ReactorAlreadyInstalledError,
     ReactorAlreadyRunning,
+    ReactorNotRestartable,
     ReactorNotRunning,
     UserError,
 )
 from reactorlib.internet.interfaces import IReactorCore, IReactorTCP, IReactorTime
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol
 from reactorlib.python.failure import Failure
+
+from ._programs import child, ending, read_until
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -352,6 +351,62 @@ def test_crash_may_be_called_in_another_thread(watching: LoopFactory) -> None:
     thread.join(5)
 
 
+def test_running_is_told_when_startup_happens(watching: LoopFactory) -> None:
+    told: list[bool] = []
+    for phase in ("before", "during", "after"):
+        reactor.addSystemEventTrigger(phase, "startup", lambda: told.append(reactor.running))
+    reactor.callWhenRunning(reactor.stop)
+    reactor.run(loop_factory=watching)
+    assert told == [False, True, True]
+
+
+def test_signals_are_handled_from_startup_on(loop_factory: LoopFactory) -> None:
+    told: list[bool] = []
+
+    def look() -> None:
+        told.append(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)
+
+    for phase in ("before", "during"):
+        reactor.addSystemEventTrigger(phase, "startup", look)
+    reactor.callWhenRunning(reactor.stop)
+    reactor.run(loop_factory=loop_factory)
+    assert told == [True, False]
+
+
+def test_what_a_given_loop_does_first_may_stop_the_run(watching: LoopFactory) -> None:
+    """It comes before the reactor's own start."""
+    loop = watching()
+    own = AsyncioSelectorReactor(loop)
+    loop.call_soon(own.stop)
+    own.run()
+    assert loop.is_closed()
+
+
+def test_run_in_a_shutdown_trigger_raises_and_says_what_to_do(watching: LoopFactory) -> None:
+    told: list[str] = []
+
+    def again() -> None:
+        with pytest.raises(ReactorNotRestartable, match="has returned"):
+            reactor.run()
+        told.append("refused")
+
+    reactor.addSystemEventTrigger("after", "shutdown", again)
+    reactor.callWhenRunning(reactor.stop)
+    reactor.run(loop_factory=watching)
+    assert told == ["refused"]
+
+
+@pytest.mark.parametrize("method", ["sigInt", "sigTerm", "sigBreak"])
+def test_a_program_can_pass_its_signals_on(watching: LoopFactory, method: str) -> None:
+    own = AsyncioSelectorReactor()
+    own.callWhenRunning(getattr(own, method), 15)
+    own.run(loop_factory=watching)
+    assert own._exitSignal == 15
+    own.callWhenRunning(own.stop)
+    own.run(loop_factory=watching)
+    assert own._exitSignal is None
+
+
 def test_stop_before_anything_else_has_run(watching: LoopFactory) -> None:
     reactor.addSystemEventTrigger("before", "startup", reactor.stop)
     told: list[str] = []
@@ -598,46 +653,6 @@ async def test_callWhenRunning_calls_at_once_where_a_loop_runs() -> None:
 
 
 # -- signals ------------------------------------------------------------------
-
-
-def child(program: str, *arguments: str) -> subprocess.Popen[str]:
-    """A program that says "ready" once it may be sent a signal."""
-    source = "import asyncio, os, signal, sys, threading\n"
-    source += "from reactorlib.internet import reactor\n"
-    source += "from reactorlib.internet._reactor import _signals\n"
-    source += "from reactorlib.internet.defer import Deferred\n"
-    source += "if sys.argv[1] == 'uvloop':\n    import uvloop as loops\n"
-    source += "else:\n    import asyncio as loops\n"
-    source += "def say(what): print(what, flush=True)\n"
-    source += textwrap.dedent(program)
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", source, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=os.path.dirname(os.path.dirname(reactorlib.__file__)),
-    )
-
-
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    assert process.stdout is not None
-    found = ""
-    while text not in found:
-        ready, _, _ = select.select([process.stdout], [], [], 10)
-        piece = os.read(process.stdout.fileno(), 4096).decode() if ready else ""
-        assert piece, f"no {text!r} in {found!r}"
-        found += piece
-    return found
-
-
-def ending(process: subprocess.Popen[str]) -> tuple[str, int]:
-    """What else the program says, and its exit status."""
-    try:
-        rest, _ = process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.wait()
-    return rest, process.returncode
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -957,7 +972,8 @@ def test_a_run_ends_as_asyncio_run_ends(watching: LoopFactory) -> None:
         assert sock.recv(1) == b""
     assert told == ["after shutdown", "lost: ConnectionLost", "task done", "generator closed"]
     assert kept[0].is_closed()
-    assert late.cancelled
+    assert not reactor.getDelayedCalls()
+    late.cancel()  # whoever made it may still do so
     assert not port.connected
     socket.create_server((LOCAL, number_of(port))).close()
 
@@ -1110,7 +1126,8 @@ async def test_async_with_closes_everything_and_leaves_the_loop_running(errors: 
             await connected
         assert told == ["before", "lost: ConnectionLost"]
         assert not port.connected
-        assert late.cancelled
+        assert not reactor.getDelayedCalls()
+        late.cancel()  # whoever made it may still do so
         try:
             assert await reader.read() == b""
         except ConnectionResetError:
@@ -1207,6 +1224,50 @@ def test_the_module_stands_for_the_reactor() -> None:
             getattr(reactor, name)
 
 
+def test_what_a_test_puts_back_stands_for_no_single_reactor(
+    monkeypatch: pytest.MonkeyPatch, watching: LoopFactory
+) -> None:
+    """`monkeypatch` puts back what it has found: the method of the reactor of that moment."""
+
+    async def replace_and_put_back() -> object:
+        with monkeypatch.context() as patch:
+            patch.setattr(reactor, "seconds", lambda: 7.0)
+            assert reactor.seconds() == 7.0
+        return reactor.seconds.__self__
+
+    async def look() -> object:
+        return reactor.seconds.__self__
+
+    with asyncio.Runner(loop_factory=watching) as runner:
+        first = runner.run(replace_and_put_back())
+    with asyncio.Runner(loop_factory=watching) as runner:
+        second = runner.run(look())
+        assert second is not first
+
+
+def test_install_gives_run_a_loop(watching: LoopFactory) -> None:
+    loop = watching()
+    install(loop)
+    told: list[asyncio.AbstractEventLoop] = []
+    reactor.callWhenRunning(lambda: told.append(asyncio.get_running_loop()))
+    reactor.callWhenRunning(reactor.stop)
+    with pytest.raises(ReactorAlreadyInstalledError):
+        install()
+    reactor.run()
+    assert told == [loop]
+
+
+async def test_install_in_a_loop_that_has_no_reactor_yet_is_harmless() -> None:
+    install(asyncio.get_running_loop())
+    assert reactor.running
+    with pytest.raises(ReactorAlreadyInstalledError):
+        install()
+
+
+def test_every_reactor_is_a_ReactorBase() -> None:
+    assert isinstance(AsyncioSelectorReactor(), ReactorBase)
+
+
 async def test_the_module_stands_for_the_reactor_of_the_running_loop() -> None:
     assert reactor.callLater == current_reactor().callLater
     assert reactor.running is True
@@ -1229,6 +1290,9 @@ def test_iterate_runs_a_little_and_keeps_its_loop(watching: LoopFactory) -> None
     made.callLater(0.01, seen.append, "later")
     made.iterate(0.02)
     assert seen == ["called", "later"]
+    made.callLater(0, seen.append, "current")
+    made.runUntilCurrent()
+    assert seen.pop() == "current"
     made.callWhenRunning(seen.append, "running")
     made.callWhenRunning(made.stop)
     made.run()

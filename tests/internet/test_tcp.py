@@ -44,6 +44,8 @@ from reactorlib.internet.protocol import ClientFactory, Factory, Protocol
 from reactorlib.internet.tcp import Connector, Port
 from reactorlib.python.failure import Failure
 
+from ._refusing_loop import RefusingLoop
+
 pytestmark = pytest.mark.timeout(20)
 
 LOCAL = "127.0.0.1"
@@ -350,6 +352,8 @@ async def test_who_was_accepted_when_the_port_stopped_is_served(
     net: Net, errors: Any, turns: int
 ) -> None:
     """asyncio accepts in one turn of the loop, and makes the transport in the next."""
+    if isinstance(asyncio.get_running_loop(), RefusingLoop):
+        pytest.skip("no loop without remove_reader() accepts by watching the socket")
     talkers: list[Talker] = []
 
     def build() -> Talker:
@@ -1064,7 +1068,7 @@ async def test_all_is_quiet_after_connectionLost(net: Net) -> None:
     talker.use()
     assert (talker.transport.getHost(), talker.transport.getPeer()) == (here, there)
     assert not talker.transport.connected
-    assert "closed" in repr(talker.transport)
+    assert "not connected" in repr(talker.transport)
     for _ in range(5):
         await asyncio.sleep(0)
     assert talker.told == ["made", "lost"]

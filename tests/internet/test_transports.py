@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from reactorlib.internet import error, reactor
 from reactorlib.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from reactorlib.internet.interfaces import ISSLTransport
 
-from ._carriers import CARRIERS, CLIENT_TLS, ENCRYPTED, SERVER_TLS, HalfSide, Side
+from ._carriers import CARRIERS, CLIENT_TLS, ENCRYPTED, SERVER_TLS, HalfSide, Side, turns
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -47,7 +48,7 @@ class Net:
     def __init__(self, carrier: str, client_acts: bool, path: Path) -> None:
         self.carrier = carrier
         self.encrypted = carrier in ENCRYPTED
-        self._client_acts = client_acts
+        self.client_acts = client_acts
         self._path = path
 
     @asynccontextmanager
@@ -57,7 +58,7 @@ class Net:
         """Connect; unless it is to be `early`, wait until a TLS handshake is over."""
         actor = actor or Side()
         peer = peer or Side()
-        client, server = (actor, peer) if self._client_acts else (peer, actor)
+        client, server = (actor, peer) if self.client_acts else (peer, actor)
         async with CARRIERS[self.carrier](client, server, self._path):
             try:
                 if self.encrypted and not early:
@@ -192,13 +193,6 @@ async def test_abort_while_it_closes(net: Net) -> None:
         assert await actor.lost() is ConnectionAborted
 
 
-async def turns(condition: Callable[[], object]) -> None:
-    """Let the loop go round until something is true that nobody announces."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 async def settled(actor: Side, peer: Side) -> None:
     """Have both sides hear from each other, so that a handshake is over."""
     actor.transport.write(b".")
@@ -248,6 +242,21 @@ async def test_no_data_comes_after_loseConnection(net: Net) -> None:
         peer.transport.write(BIG)
         await actor.lost()
         assert actor.events.count("data") == 1
+
+
+async def test_no_data_comes_after_connectionLost(net: Net) -> None:
+    """Not even what was decrypted before, and is asked for when it is too late."""
+    if not net.encrypted or net.client_acts:
+        pytest.skip("only the end of a server's handshake may have plain bytes behind it")
+    async with net(early=True) as (actor, peer):
+        actor.transport.pauseProducing()  # during the handshake, which goes on
+        peer.transport.write(b"unread")
+        await turns(lambda: actor.transport._transport._unread)
+        actor.transport._transport._lower.abort()
+        actor.transport.resumeProducing()
+        await actor.lost()
+        await turns(lambda: peer.reason)
+        assert actor.events[-1] == "lost"
 
 
 async def test_connectionLost_may_close_again(net: Net) -> None:
@@ -518,6 +527,21 @@ async def test_the_producer_is_stopped_when_the_connection_is_lost(
         assert producer.stopped == 2
 
 
+@pytest.mark.parametrize("how", ["loseConnection", "loseWriteConnection"])
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_a_producer_that_comes_after_the_end_of_writing_is_stopped(
+    net: Net, how: str, streaming: bool
+) -> None:
+    async with net(HalfSide()) as (actor, peer):
+        actor.transport.drain()
+        getattr(actor.transport, how)()
+        producer = Pull(actor.transport, 9)
+        actor.transport.registerProducer(producer, streaming)
+        assert (producer.stopped, producer.left) == (1, 9)
+        peer.transport.loseConnection()
+        await actor.lost()
+
+
 async def test_a_second_producer_is_refused(net: Net) -> None:
     async with net() as (actor, _):
         actor.transport.registerProducer(Pull(actor.transport, 9), True)
@@ -531,7 +555,7 @@ async def test_an_error_in_the_producer_costs_the_connection(net: Net, errors: A
         def resumeProducing(self) -> None:
             raise Oops
 
-    async with net() as (actor, peer):
+    async with net() as (actor, _):
         actor.transport.registerProducer(Bad(actor.transport, 9), False)
         assert await actor.lost() is Oops
         assert [type(exception) for exception in errors.take()] == [Oops]
@@ -542,6 +566,23 @@ async def test_drain_fires_at_once_while_there_is_room(net: Net) -> None:
         await settled(actor, peer)
         actor.transport.write(b"x")
         assert actor.transport.drain().called
+
+
+@pytest.mark.parametrize("how", ["loseConnection", "abortConnection", "loseWriteConnection"])
+async def test_it_may_be_closed_as_soon_as_there_is_room(net: Net, how: str) -> None:
+    """asyncio says that there is in the middle of writing, where it cannot be closed."""
+    async with net() as (actor, peer):
+        await settled(actor, peer)
+        actor.transport._transport.set_write_buffer_limits(0)
+        peer.transport.pauseProducing()
+        actor.transport.write(BIG * 4)
+        draining = actor.transport.drain()
+        draining.addCallback(lambda _: getattr(actor.transport, how)())
+        assert not draining.called
+        peer.transport.resumeProducing()
+        expected = ConnectionAborted if how == "abortConnection" else ConnectionDone
+        assert await actor.lost() is expected
+        await peer.lost()
 
 
 async def test_drain_fails_when_the_connection_is_lost(net: Net) -> None:
@@ -599,7 +640,7 @@ asked: contextvars.ContextVar[str] = contextvars.ContextVar("asked", default="no
 async def test_a_connection_is_encrypted_or_not(net: Net) -> None:
     async with net() as (actor, peer):
         for side in (actor, peer):
-            assert side.transport.TLS == net.encrypted
+            assert side.transport.TLS is net.encrypted
             assert ISSLTransport.providedBy(side.transport) == net.encrypted
 
 
@@ -654,7 +695,7 @@ async def test_a_port_can_give_its_connections_time_to_end(kind: str, tmp_path: 
             reactor.connectSSL("127.0.0.1", port.getHost().port, _Once(client), CLIENT_TLS)
         else:
             reactor.connectTCP("127.0.0.1", port.getHost().port, _Once(client))
-        await client.until(lambda client=client: client.events)
+        await client.until(partial(getattr, client, "events"))
         client.transport.write(b".")
     for side in (one, other):
         await side.received(1)

@@ -457,7 +457,7 @@ async def test_a_link_local_host_keeps_its_interface() -> None:
     await client.has(b"x", b"y")
     where = client.transport.getHost()
     assert isinstance(where, IPv6Address)
-    assert (where.host, where.scopeID) == (plain, socket.if_nametoindex(name))
+    assert (where.host, where.scopeID) == (host, socket.if_nametoindex(name))
 
 
 async def test_a_long_datagram_is_cut(peer: Any) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -23,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import _current, error
+from reactorlib.internet._delayed import LoopCall, check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
+from reactorlib.internet._reactor._triggers import Triggers
 from reactorlib.internet._turn import end_connections
-from reactorlib.internet.base import DelayedCall, Triggers, check_delay
-from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IReactorCore, IReactorTime
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python._report import report
@@ -40,6 +42,8 @@ __all__ = ["LoopReactor"]
 
 _log = logging.getLogger("reactorlib.internet.reactor")
 
+_callable = callable  # Twisted has an argument of that name
+
 _Action = Callable[[asyncio.AbstractEventLoop], object]
 
 
@@ -50,6 +54,8 @@ class LoopReactor:
     def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
         _raise_allocation_threshold()
         self.running = False
+        #: Whether the loop runs; `running` is told later, at the phase "during" of "startup".
+        self._started = False
         self._given_loop = eventLoop
         self._loop: asyncio.AbstractEventLoop | None = None
         #: The number of the thread in which it was last seen to run.
@@ -58,13 +64,19 @@ class LoopReactor:
         #: Whether `run()` is at the point where `crash()` ends it.
         self._looping = False
         self._stopping = False
+        #: Whether nothing is to be waited for any more.
+        self._hurried = False
+        #: What closes everything after `run()`, or None.
+        self._closes: asyncio.Task[None] | None = None
         #: While everything is closed, no new attempt to connect begins.
         self._closing = False
+        #: What handles the signals of this run, or None.
+        self._signals: SignalledEnd | None = None
         #: The signal that has ended the last run, or None.
         self._exitSignal: int | None = None
         self._waiting: list[tuple[contextvars.Context, _Action]] = []
         self._waiting_thread: int | None = None
-        self._calls: set[DelayedCall] = set()
+        self._calls: set[LoopCall] = set()
         #: What listens: each has `stopListening`.
         self._ports: set[Any] = set()
         #: Those that are connecting: each has `stopConnecting` and `forget`.
@@ -85,8 +97,14 @@ class LoopReactor:
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` runs, and is this reactor's."""
         self._use(loop)
+        self._started = True
+        self._event("startup").fire(self._starts)
+
+    def _starts(self) -> None:
         self.running = True
-        self.fireSystemEvent("startup")
+        if self._signals is not None:
+            assert self._loop is not None
+            self._signals.watch(self._loop)
 
     def _use(self, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` is this reactor's: do what has waited for it."""
@@ -94,7 +112,7 @@ class LoopReactor:
             return
         self._loop = loop
         self._thread = threading.get_ident()
-        for call in sorted(self._calls, key=DelayedCall.getTime):
+        for call in sorted(self._calls, key=LoopCall.getTime):
             call.start(loop)
         waiting, self._waiting = self._waiting, []
         for context, action in waiting:
@@ -114,7 +132,7 @@ class LoopReactor:
 
     def _waits_in(self, thread: int) -> bool:
         """Whether something waits for a loop in that thread."""
-        return not self.running and self._waiting_thread == thread
+        return not self._started and self._waiting_thread == thread
 
     def _must_be_in_its_thread(self) -> None:
         """RuntimeError if the loop runs in another thread."""
@@ -127,7 +145,8 @@ class LoopReactor:
             raise RuntimeError(
                 "this reactor runs in another thread, and only what has 'thread' in its name "
                 "can be used here: have it done there, as by "
-                "reactor.callFromThread(reactor.callLater, ...)"
+                "reactor.callFromThread(reactor.callLater, ...); or, for a loop of this "
+                "thread's own, begin with installReactor(AsyncioSelectorReactor())"
             )
 
     # -- running --------------------------------------------------------------
@@ -159,12 +178,16 @@ class LoopReactor:
             ReactorAlreadyRunning: the reactor runs, or a loop runs here, in
                 which everything works without `run()`.
         """
+        if self._stopping and running_loop() is self._loop:
+            raise error.ReactorNotRestartable(
+                "the reactor is stopping: it can run again when run() has returned"
+            )
         if running_loop() is not None:
             raise error.ReactorAlreadyRunning(
                 "an asyncio loop runs here already, and the reactor works in it as it is: "
                 "leave run() out, and let whoever started the loop end it"
             )
-        if self.running:
+        if self._started:
             raise error.ReactorAlreadyRunning(
                 "the reactor runs already, in another thread; use callFromThread() "
                 "to have something done there"
@@ -175,11 +198,15 @@ class LoopReactor:
             given = self._given_loop
             loop_factory = lambda: given  # noqa: E731
         runner = asyncio.Runner(loop_factory=loop_factory, debug=debug)
-        loop = runner.get_loop()
+        loop = self._given_loop = runner.get_loop()
         self._owned = True
-        signals = SignalledEnd(self._signal_stops, self.crash)
+        self._exitSignal = None
+        self._hurried = False
+        signals = SignalledEnd(self._signal_stops, self._end_now)
+        if installSignalHandlers:
+            self._signals = signals
         try:
-            with runner, signals.watched(loop, installSignalHandlers):
+            with runner, signals:
                 _current.bind(loop, self)
                 loop.call_soon(self._attach, loop)
                 self._looping = True
@@ -189,26 +216,48 @@ class LoopReactor:
                     self._looping = False
                     self._stopping = True
                     self._event("shutdown").forget()
-                    loop.run_until_complete(self._close_all(loop))
+                    self._closes = loop.create_task(self._close_all(loop))
+                    if self._hurried:
+                        loop.call_soon(self._closes.cancel)  # when it has done its first step
+                    try:
+                        loop.run_until_complete(self._closes)
+                    except asyncio.CancelledError:
+                        pass  # for `_end_now`
         finally:
-            self.running = self._owned = self._stopping = False
+            self.running = self._started = self._owned = self._stopping = False
+            self._signals = self._closes = None
             self._loop = self._thread = self._waiting_thread = self._given_loop = None
             for call in list(self._calls):
-                call.cancel()
-            self._exitSignal = signals.first
-            _current.retire(self)
+                call.drop()
             self._has_run()
         signals.raise_again()
 
     def _has_run(self) -> None:
         """For other families of methods: `run()` is over, and its loop closed."""
 
-    def _signal_stops(self) -> bool:
+    def _signal_stops(self, number: int) -> bool:
         """Stop, for a signal; whether it was not stopping already."""
         if self._stopping:
             return False
+        self._exitSignal = number
         self.stop()
         return True
+
+    def _end_now(self) -> None:
+        """Wait for nothing more, for a second signal."""
+        self._hurried = True
+        if self._looping:
+            self.crash()
+        elif self._closes is not None:
+            self._closes.cancel()
+
+    def sigInt(self, number: int, frame: object = None) -> None:
+        """Stop as if a signal had come, for programs with handlers of their own."""
+        self._exitSignal = number
+        if self._started and not self._stopping:
+            self.stop()
+
+    sigTerm = sigBreak = sigInt
 
     def iterate(self, delay: float = 0) -> None:
         """
@@ -241,6 +290,10 @@ class LoopReactor:
         finally:
             self._looping = False
 
+    def runUntilCurrent(self) -> None:
+        """Make the delayed calls that are due: one turn of the loop, as `iterate()`."""
+        self.iterate()
+
     def stop(self) -> None:
         """
         End `run()`, once the shutdown triggers are done.
@@ -249,7 +302,7 @@ class LoopReactor:
             ReactorNotRunning: it does not run, or is stopping already; or it is
                 attached to a loop that somebody else runs and has to end.
         """
-        if not self.running or self._stopping:
+        if self._stopping or not (self._started or self._looping):
             raise error.ReactorNotRunning(
                 "the reactor is stopping already"
                 if self._stopping
@@ -260,10 +313,11 @@ class LoopReactor:
                 "this loop was not started by reactor.run(), and is not the reactor's to stop; "
                 "end what was given to asyncio.run(), or whatever else runs the loop"
             )
-        assert self._loop is not None
+        loop = self._given_loop  # which is not yet in use while its first callbacks run
+        assert loop is not None
         self._stopping = True
         # It may be called in another thread, where nothing else may.
-        self._loop.call_soon_threadsafe(self._shut_down)
+        loop.call_soon_threadsafe(self._shut_down)
 
     def _shut_down(self) -> None:
         self.fireSystemEvent("shutdown").addBoth(self._shut_down_done)
@@ -281,29 +335,40 @@ class LoopReactor:
         """
         if self._loop is None or not self._looping:
             raise error.ReactorNotRunning("the reactor is not running a loop of its own")
+        self._looping = False  # uvloop would carry a second stop over to its next run
         if running_loop() is self._loop:
             self._loop.stop()
         else:
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close every port and connection, and see them gone; forget delayed calls."""
+        """
+        Close every port and connection, and see them gone; forget delayed calls.
+
+        The first step closes what there is, and the rest waits for it.
+        """
         self._closing = True
         try:
-            while self._ports:
-                try:
-                    await self._ports.pop().stopListening()
-                except Exception as exception:
-                    report(_log, "stopListening() failed", Failure(exception))
-            for connector in list(self._connectors):
-                connector.stopConnecting()
-            for held in list(self._held):
-                held.abandon()
-            await end_connections(loop)
+            while True:
+                closed = []
+                while self._ports:
+                    closed.append(maybeDeferred(self._ports.pop().stopListening))
+                for connector in list(self._connectors):
+                    connector.stopConnecting()
+                for held in list(self._held):
+                    held.abandon()
+                await end_connections(loop)
+                for closing in closed:
+                    try:
+                        await closing
+                    except Exception as exception:
+                        report(_log, "stopListening() failed", Failure(exception))
+                if not self._ports:  # that somebody has opened meanwhile
+                    break
             for connector in list(self._connectors):
                 connector.forget()  # it was told that all ends, and tried again
             for call in list(self._calls):
-                call.cancel()
+                call.drop()
         finally:
             self._closing = False
 
@@ -341,7 +406,7 @@ class LoopReactor:
     ) -> Any:
         """Have `callable` called around an event; see `IReactorCore`."""
         self._must_be_callable(callable)
-        if not self.running:
+        if not self._started:
             self._waits()
         return eventType, self._event(eventType).add(phase, callable, args, kwargs)
 
@@ -379,7 +444,7 @@ class LoopReactor:
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
-    ) -> DelayedCall:
+    ) -> LoopCall:
         """
         Call `callable` once, `delay` seconds from now, in today's context.
 
@@ -387,14 +452,17 @@ class LoopReactor:
             ValueError: `delay` is negative, infinite or not a number.
             TypeError: `callable` is not callable.
         """
-        self._must_be_callable(callable)
+        if not _callable(callable):
+            self._must_be_callable(callable)
+        if not 0 <= delay < math.inf:
+            check_delay(delay)
         if threading.get_ident() != self._thread:
             if self._loop is None:
                 self._waits()
             self._must_be_in_its_thread()
-        return DelayedCall(self._loop, self._calls, check_delay(delay), callable, args, kwargs)
+        return LoopCall(self._loop, self._calls, delay, callable, args, kwargs)
 
-    def getDelayedCalls(self) -> list[DelayedCall]:
+    def getDelayedCalls(self) -> list[LoopCall]:
         """The delayed calls that are still to come, in no order."""
         return list(self._calls)
 
@@ -404,7 +472,7 @@ class LoopReactor:
             raise TypeError(f"{function!r} is not callable; pass the function, not its result")
 
     def __repr__(self) -> str:
-        if not self.running:
+        if not self._started:
             return "<reactor, waiting for a loop>"
         return f"<reactor, {'running' if self._owned else 'attached to'} {self._loop!r}>"
 

@@ -14,8 +14,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["SignalledEnd"]
@@ -35,45 +34,48 @@ class SignalledEnd:
     Which signals have come during one run.
 
     Args:
-        stop: begins the orderly end; what it answers says whether one had begun
-            before.
+        stop: called with a signal's number, begins the orderly end; what it
+            answers says whether none had begun before.
         crash: ends at once.
 
-    Attributes:
-        first: the number of the signal that has begun the end, or None.
+    At the end of a `with` block all handlers are as they were.
     """
 
-    def __init__(self, stop: Callable[[], bool], crash: Callable[[], object]) -> None:
+    def __init__(self, stop: Callable[[int], bool], crash: Callable[[], object]) -> None:
         self._stop = stop
         self._crash = crash
         self._came_at = 0.0
-        self.first: int | None = None
         self._again: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._previous: dict[int, Any] = {}
 
-    @contextmanager
-    def watched(self, loop: asyncio.AbstractEventLoop, wanted: bool) -> Iterator[None]:
-        """Handle the signals while this lasts; then all is as it was."""
-        previous: dict[int, Any] = {}
-        if wanted and threading.current_thread() is threading.main_thread():
-            for name in _SIGNALS:
-                number = getattr(signal, name, None)
-                if number is None:
-                    continue
-                handler = signal.getsignal(number)
-                if name == "SIGINT" and handler is not signal.default_int_handler:
-                    continue  # the program has a handler of its own
-                try:
-                    loop.add_signal_handler(number, self._came, number)
-                except NotImplementedError:
-                    continue
-                previous[number] = handler
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                loop.remove_signal_handler(number)
-                if handler is not None:
-                    signal.signal(number, handler)
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Handle the signals from now on, if this is the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._loop = loop
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            handler = signal.getsignal(number)
+            if name == "SIGINT" and handler is not signal.default_int_handler:
+                continue  # the program has a handler of its own
+            try:
+                loop.add_signal_handler(number, self._came, number)
+            except NotImplementedError:
+                continue
+            self._previous[number] = handler
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            assert self._loop is not None
+            self._loop.remove_signal_handler(number)
+            if handler is not None:
+                signal.signal(number, handler)
 
     def raise_again(self) -> None:
         """Raise the signal that has cut the end short, if one has."""
@@ -84,9 +86,8 @@ class SignalledEnd:
         name = signal.Signals(number).name
         now = time.monotonic()
         same = now < self._came_at + _SAME_SIGNAL
-        if self._stop():
+        if self._stop(number):
             self._came_at = now
-            self.first = number
             _log.info("Received %s: shutting down", name)
         elif not same:
             self._again = number

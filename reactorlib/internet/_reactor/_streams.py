@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from typing import Any
+from typing import Any, TypeVar
 
 from zope.interface import implementer
 
 from reactorlib.internet import error, tcp, unix
+from reactorlib.internet._connecting import lent
 from reactorlib.internet._listening import StreamPort
 from reactorlib.internet._reactor._core import LoopReactor
 from reactorlib.internet._tcp_connection import TCPConnection
@@ -18,6 +20,8 @@ from reactorlib.internet.interfaces import IReactorSSL, IReactorTCP, IReactorUNI
 
 __all__ = ["StreamReactor"]
 
+_Port = TypeVar("_Port", bound=StreamPort)
+
 
 @implementer(IReactorTCP, IReactorSSL, IReactorUNIX)
 class StreamReactor(LoopReactor):
@@ -26,7 +30,7 @@ class StreamReactor(LoopReactor):
     # -- TCP ------------------------------------------------------------------
 
     def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
+        self, port: int | tcp.Binding, factory: Any, backlog: int = 50, interface: str = ""
     ) -> tcp.Port:
         """Accept connections at a port, bound before this returns; see `IReactorTCP`."""
         return _listening(tcp.Port(port, factory, backlog, interface, self))
@@ -37,7 +41,7 @@ class StreamReactor(LoopReactor):
         port: int | str,
         factory: Any,
         timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
+        bindAddress: tuple[str, int] | tcp.Binding | None = None,
     ) -> tcp.Connector:
         """Connect to a host; see `IReactorTCP`."""
         connector = tcp.Connector(host, port, factory, timeout, bindAddress, self)
@@ -60,7 +64,7 @@ class StreamReactor(LoopReactor):
         factory: Any,
         contextFactory: Any,
         timeout: float | None = 30,
-        bindAddress: tuple[str, int] | None = None,
+        bindAddress: tuple[str, int] | tcp.Binding | None = None,
     ) -> tcp.Connector:
         """Connect to a host, and speak TLS from the first byte; see `IReactorSSL`."""
         check_settings(contextFactory, True, host)
@@ -101,11 +105,12 @@ class StreamReactor(LoopReactor):
         manager does. The descriptor is duplicated; the caller may close its own.
 
         Raises:
-            UnsupportedAddressFamily: it is neither AF_INET, AF_INET6 nor AF_UNIX.
-            UnsupportedSocketType: it is no stream socket.
+            UnsupportedAddressFamily: `addressFamily` is neither AF_INET, AF_INET6 nor
+                AF_UNIX, or not the socket's own.
+            UnsupportedSocketType: it is no stream socket, or does not listen.
             OSError: it is no socket.
         """
-        sock = _adopt(fileDescriptor, addressFamily)
+        sock = _adopt(fileDescriptor, addressFamily, listens=True)
         if addressFamily == socket.AF_UNIX:
             name = sock.getsockname() or b"\0unnamed"
             return _listening(unix.Port(name, factory, reactor=self, adopted=sock))
@@ -120,9 +125,10 @@ class StreamReactor(LoopReactor):
         duplicated; `factory` builds the protocol once the loop has taken it.
 
         Raises:
-            UnsupportedAddressFamily, UnsupportedSocketType, OSError: as `adoptStreamPort`.
+            UnsupportedAddressFamily, UnsupportedSocketType, OSError: as `adoptStreamPort`,
+                but it must not listen.
         """
-        sock = _adopt(fileDescriptor, addressFamily)
+        sock = _adopt(fileDescriptor, addressFamily, listens=False)
         over_unix = addressFamily == socket.AF_UNIX
         kind = UNIXConnection if over_unix else TCPConnection
 
@@ -138,28 +144,43 @@ class StreamReactor(LoopReactor):
 async def _take(loop: asyncio.AbstractEventLoop, connection: Any, sock: socket.socket) -> None:
     """Give an accepted socket to the loop."""
     try:
-        await loop.connect_accepted_socket(lambda: connection, sock)
+        with lent(sock):
+            await loop.connect_accepted_socket(lambda: connection, sock)
     except BaseException:
         sock.close()
         raise
 
 
-def _listening(port: Any) -> Any:
+def _listening(port: _Port) -> _Port:
     port.startListening()
     return port
 
 
-def _adopt(descriptor: int, family: int) -> socket.socket:
+def _adopt(descriptor: int, family: int, listens: bool) -> socket.socket:
     """A socket of our own over a duplicate of somebody's descriptor."""
     if family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
         raise error.UnsupportedAddressFamily(family)
-    sock = socket.fromfd(descriptor, family, socket.SOCK_STREAM)
+    duplicate = os.dup(descriptor)
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM, fileno=duplicate)
+    except BaseException:
+        os.close(duplicate)
+        raise
     try:
         found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
         if found != socket.SOCK_STREAM:
             raise error.UnsupportedSocketType(
                 f"descriptor {descriptor} is a socket of type {found}, not a stream"
             )
+        if hasattr(socket, "SO_DOMAIN"):
+            known = sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
+            if known != family:
+                raise error.UnsupportedAddressFamily(
+                    f"descriptor {descriptor} is a socket of family {known}, not {family}"
+                )
+        if listens != sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            wrong = "does not listen, so it is no port" if listens else "listens, so it is a port"
+            raise error.UnsupportedSocketType(f"descriptor {descriptor} is a socket that {wrong}")
         sock.setblocking(False)
     except BaseException:
         sock.close()

@@ -1,0 +1,41 @@
+"""A socket that asyncio accepts connections from, and that bears a shortage of descriptors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+__all__ = ["ListeningSocket"]
+
+#: What asyncio takes for a shortage that passes.
+_SHORTAGE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class ListeningSocket(socket.socket):
+    """
+    A socket that does not block, over a descriptor of its own.
+
+    asyncio accepts as many connections at a time as the backlog is long. When the
+    process is out of descriptors it says so, looks away from the socket, and tries
+    again a second later. But first it goes on with what is left of the backlog, and
+    says the same each time, and will try again as many times. To those this
+    answers that nobody waits.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(fileno=descriptor)
+        self.setblocking(False)
+        self._short = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accept a connection, as any socket, but for the call that follows a shortage."""
+        if self._short:
+            self._short = False
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        try:
+            return super().accept()
+        except OSError as exception:
+            self._short = exception.errno in _SHORTAGE
+            raise

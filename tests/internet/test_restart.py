@@ -1,0 +1,181 @@
+"""`run` and `stop`, again and again in one process, with something of everything in each run."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from reactorlib.internet import reactor, task
+from reactorlib.internet.defer import Deferred, ensureDeferred
+from reactorlib.internet.error import ConnectionLost
+from reactorlib.internet.protocol import ClientFactory, Factory, ProcessProtocol, Protocol
+from reactorlib.python.failure import Failure
+
+from ._uses import LOCAL, USES, Hears, nothing_left, soon
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("quick_collection")]
+
+
+class Held(Protocol):
+    """One side of a connection that nobody closes."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def connectionMade(self) -> None:
+        self.program.made += 1
+        if self.program.made == 2:
+            self.program.connected.callback(None)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.program.lost.append(reason.type)
+
+
+class Cat(ProcessProtocol):
+    """A process that would run forever."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def processEnded(self, reason: Failure) -> None:
+        self.program.ended += 1
+
+
+class Program:
+    """
+    What is done in one run: a use of everything, and one of everything left open.
+
+    Args:
+        number: the port to listen at, or 0.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.made = self.ended = 0
+        self.connected: Deferred[None] = Deferred()
+        self.lost: list[type] = []
+        self.told: list[str] = []
+        self.failed: list[Failure] = []
+
+    def begin(self) -> None:
+        """Before `run()`: it waits for the loop."""
+        factory = Factory[Any]()
+        factory.noisy = False
+        factory.buildProtocol = lambda addr: Held(self)  # type: ignore[method-assign]
+        port = reactor.listenTCP(self.number, factory, interface=LOCAL)
+        self.number = port.getHost().port
+        client = ClientFactory[Any]()
+        client.noisy = False
+        client.buildProtocol = factory.buildProtocol  # type: ignore[method-assign]
+        reactor.connectTCP(LOCAL, self.number, client)
+        reactor.listenUDP(self.number, Hears(), interface=LOCAL)
+        reactor.addSystemEventTrigger("before", "shutdown", self.told.append, "shutdown")
+        reactor.callInThread(reactor.callFromThread, self.told.append, "thread")
+        reactor.callWhenRunning(self.work)
+
+    def work(self) -> None:
+        ensureDeferred(self.use_everything()).addErrback(self.failed.append).addBoth(
+            lambda _: reactor.stop()
+        )
+
+    async def use_everything(self) -> None:
+        reactor.spawnProcess(Cat(self), "cat", ["cat"], env=None)
+        task.LoopingCall(lambda: None).start(0.001)
+        reactor.callLater(1000, self.told.append, "too late")
+        for use in USES.values():
+            await use()
+        await soon(self.connected)
+
+    def check(self) -> None:
+        for failure in self.failed:
+            failure.raiseException()
+        assert self.told == ["thread", "shutdown"]
+        assert self.lost == [ConnectionLost] * 2
+        assert self.ended == 1
+        assert not reactor.running
+        assert reactor.getDelayedCalls() == []
+
+
+@pytest.fixture
+def watching(loop_factory: LoopFactory) -> Iterator[LoopFactory]:
+    reported: list[Any] = []
+
+    def make() -> asyncio.AbstractEventLoop:
+        loop = loop_factory()
+        loop.set_exception_handler(lambda _, context: reported.append(context))
+        return loop
+
+    yield make
+    gc.collect()
+    assert reported == []
+
+
+def run_again_and_again(times: int, factory: LoopFactory) -> None:
+    number = 0
+    for _ in range(times):
+        program = Program(number)
+        program.begin()
+        reactor.run(loop_factory=factory)
+        program.check()
+        number = program.number  # which is free again
+
+
+def test_five_runs(watching: LoopFactory) -> None:
+    run_again_and_again(1, watching)
+    with nothing_left():
+        run_again_and_again(5, watching)
+
+
+def test_five_runs_in_another_thread(watching: LoopFactory) -> None:
+    run_again_and_again(1, watching)
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run_again_and_again(5, watching)
+        except BaseException as error:
+            errors.append(error)
+
+    with nothing_left():
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+        assert errors == []
+
+
+def test_runs_between_attached_loops(watching: LoopFactory) -> None:
+    """`run()` and `asyncio.run` in turn: each loop has a reactor, and none is in another's way."""
+    run_again_and_again(1, watching)
+    with nothing_left():
+        for _ in range(2):
+            run_again_and_again(1, watching)
+            with asyncio.Runner(loop_factory=watching) as runner:
+                for use in USES.values():
+                    runner.run(use())
+
+
+def test_a_run_after_a_crash_begins_afresh(watching: LoopFactory) -> None:
+    told: list[str] = []
+    with nothing_left():
+        port = reactor.listenTCP(0, Factory[Any].forProtocol(Protocol), interface=LOCAL)
+        number = port.getHost().port
+        late = reactor.callLater(1000, told.append, "late")
+        reactor.addSystemEventTrigger("before", "shutdown", told.append, "shutdown of the first")
+        reactor.callWhenRunning(reactor.crash)
+        reactor.run(loop_factory=watching)
+        assert not port.connected
+        late.cancel()
+        again = reactor.listenTCP(number, Factory[Any].forProtocol(Protocol), interface=LOCAL)
+        reactor.callWhenRunning(reactor.callLater, 0, reactor.stop)
+        reactor.run(loop_factory=watching)
+        assert not again.connected
+        assert told == []
+        del port, again

@@ -25,11 +25,11 @@ from benchmarks._harness import (
     Sample,
     importable,
     median_of,
+    option_parser,
     pin,
     speed_ratio,
-    versions,
 )
-from benchmarks._report import format_table, machine, results_json
+from benchmarks._report import describe, format_table, results_json
 
 TWISTED = "x Twisted"
 ASYNCIO = "x asyncio"
@@ -83,19 +83,11 @@ class Effort:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="defer", description="Compare Deferreds.")
-    add = parser.add_argument
-    add("--quick", action="store_true", help="one round, to see that it runs")
-    add("--rounds", type=int, help="processes started for each peer (default: 5)")
-    add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
-    add("--peer", action="append", choices=OPERATIONS, help="only this one (repeatable)")
-    add("--json", metavar="FILE", type=Path, help="write every sample there")
-    add(
-        "--twisted-python",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="an interpreter that has Twisted, if this one has not",
+    parser = option_parser(
+        "defer", "Compare Deferreds.", OPERATIONS, "processes started for each peer"
     )
+    add = parser.add_argument
+    add("--rows", nargs="+", choices=ROWS, default=[*ROWS], metavar="ROW", help=", ".join(ROWS))
     return parser.parse_args()
 
 
@@ -191,24 +183,13 @@ def _target(ratio: float | None) -> str:
     return "" if ratio is None else f"{ratio:.2g}"
 
 
-def describe(twisted_python: str) -> dict[str, str]:
-    """Describe the machine and the versions of what is compared."""
-    ours = versions(sys.executable, ["reactorlib"])
-    theirs = versions(twisted_python, ["twisted"])
-    return {
-        **machine(),
-        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
-        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
-    }
-
-
 def main() -> int:
     """Run the rows asked for, print a table, and return how many peers failed."""
     options = parse_arguments()
     effort = Effort(1, 2, 0.1) if options.quick else Effort(options.rounds or 5, 3, 0.1)
     pinning = pin(same_cpu=False)
-    about = {**describe(options.twisted_python), "run": str(effort)}
-    print("\n".join(f"{name}: {value}" for name, value in about.items()), end="\n\n", flush=True)
+    about = describe(options.twisted_python, ["reactorlib"], str(effort))
+    print(flush=True)
 
     chosen = [
         peer

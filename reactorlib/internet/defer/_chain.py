@@ -10,11 +10,22 @@ in whoever provided the result. A step is a pair:
   callbacks returned it. It takes the result over and leaves None behind.
 - `(waiter, WAITER)`: a coroutine or a future waits. It sees the result and
   leaves it in place, so that any number of waiters and later callbacks see it
-  too. `waiter.resume(step, result, failed)` may answer with a chain that it has
+  too. `waiter.resume(result, failed)` may answer with a chain that it has
   provided with a result and whose steps are to run next.
 
-`_run` is a loop over a stack of chains, not a recursion: a chain of any depth,
-through callbacks and coroutines alike, uses one Python frame of ours.
+Most Deferreds ever have one step, and most steps are callbacks that return
+something plain; both are done in the fewest lines that will do, since a line is
+what costs here. The steps of one chain are run in three places, all of which
+agree:
+
+- `Deferred.callback`, when there is one step and the result is a success;
+- `_run`, when there is one, for every kind of result;
+- `_advance`, when there are several: until they end, until the chain is paused,
+  or until another has to go first.
+
+`_run` and `_run_others` go from chain to chain in a loop, and the latter keeps
+those that stand back in a list. So a chain of any depth, through callbacks and
+coroutines alike, uses a handful of Python frames of ours.
 
 A Failure that has run out of steps belongs to an `_Unhandled`, which reports it
 when it is dropped. A waiter that has seen the failure has handled it, as far as
@@ -24,15 +35,16 @@ the report goes; so has a later callback.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from types import CoroutineType
 from typing import Any
 
 from reactorlib.python._report import report
-from reactorlib.python.failure import Failure
+from reactorlib.python.failure import SPECIAL, Failure, failure_of
 
-__all__ = ["CHAIN", "PLAIN", "UNCAUGHT", "WAITER", "Chain", "caught"]
+__all__ = ["CHAIN", "SPECIAL", "UNCAUGHT", "WAITER", "Chain", "caught", "remember", "stack"]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
@@ -44,34 +56,24 @@ WAITER = object()
 
 UNCAUGHT = (KeyboardInterrupt, SystemExit)
 
-#: How far a cancellation has come: the canceller has been asked; or there was
-#: none, and one late result from whoever works on it is to be ignored.
-NO, ASKED, SURPRISE = range(3)
+#: In place of the canceller, how far a cancellation has come: the canceller has
+#: been asked; or there was none, and one late result from whoever works on it is
+#: to be ignored.
+ASKED = object()
+SURPRISE = object()
 
-#: Results of these very types need no closer look.
-PLAIN = frozenset({type(None), bool, int, float, str, bytes, tuple, list, dict, set})
+#: In `_note`: the Deferred has remembered where it was made, and is to remember
+#: where it is fired.
+REMEMBERS = object()
 
-#: Runs a coroutine for a Deferred. Set by `_coroutine`, which builds on this module.
+# A Failure, a Deferred or a coroutine is more than a value to a step. The subclasses of
+# the first two register themselves.
+SPECIAL.add(CoroutineType)
+
+#: Runs a coroutine for a Deferred, and the class of what drives it, which stands
+#: for the canceller. Set by `_coroutine`, which builds on this module.
 run_coroutine: Callable[[Any], Any] = NotImplemented
-
-
-def _steps_done(d: Chain, iterator: Iterator[_Step]) -> int:
-    """How many of the steps of `d` the iterator over them has passed."""
-    # The iterator is a list's, which has the hint; its type does not say so.
-    return len(d._steps) - iterator.__length_hint__()  # type: ignore[attr-defined,no-any-return]
-
-
-def _go_back(
-    outside: list[tuple[Chain, Iterator[_Step]]],
-) -> tuple[Chain, Iterator[_Step]] | None:
-    """Who was left for another that went first, unless it has been paused meanwhile."""
-    while outside:
-        d, steps = outside.pop()
-        if not d.paused:
-            return d, steps
-        d._steps = d._steps[_steps_done(d, steps) :]
-        d._running = False
-    return None
+driver: type = NotImplemented
 
 
 class _Unhandled:
@@ -91,68 +93,125 @@ class _Unhandled:
             report(_log, message, self.failure)
 
 
+class _Interrupted(list[_Step]):
+    """Steps that a KeyboardInterrupt has left; they run when the next one is added."""
+
+    __slots__ = ("_chain",)
+
+    def __init__(self, chain: Chain, steps: list[_Step]) -> None:
+        super().__init__(steps)
+        self._chain = chain
+
+    def append(self, step: _Step, /) -> None:
+        super().append(step)
+        self._chain._run()
+
+
+class _Gone:
+    """In place of a waiter that waits no longer."""
+
+    __slots__ = ()
+
+    def resume(self, result: Any, failed: bool) -> None:
+        """Do nothing."""
+
+
+_GONE: _Step = (_Gone(), WAITER)
+
+
 class Chain:
     """
     What a `Deferred` is inside.
 
     Attributes:
         called: whether it has been given a result.
-        paused: how often it has been paused; steps run at 0 only.
-        result: the result so far; missing before there is one.
+        result: the result so far; missing before there is one. While it waits
+            for another chain it is that.
+        debug: whether `remember` is on.
     """
 
-    # Slots, and all of them set at once: CPython's shared keys would do as well
-    # only if every Deferred were to set the same attributes, early.
+    # As few as can be, and all but `result` set at once: each costs time in every
+    # Deferred there is.
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_cancelled",
         "_canceller",
-        "_chainedTo",
-        "_driver",
-        "_made",
-        "_running",
-        "_seen",
+        "_held",
+        "_note",
+        "_step",
         "_steps",
-        "_unhandled",
         "called",
-        "paused",
         "result",
     )
 
     debug = False
+    called: bool
     result: Any
-    #: A list as soon as there are any.
+    #: The step, if there is one.
+    _step: Any
+    #: A list of all steps, if there are several, or it is paused; there is no `_step` then.
     _steps: Any
-    _chainedTo: Any
-    _unhandled: _Unhandled | None
-    _seen: Failure | None
-    #: The CoroutineTask whose outcome this is.
-    _driver: Any
-    #: One of NO, ASKED and SURPRISE.
-    _cancelled: int
+    #: 0 when there is no result, or when all steps have run; 1 while they run; 2 more for
+    #: each time it is paused; -1 where a KeyboardInterrupt has left some.
+    _held: int
+    #: What to ask when it is cancelled: a function; or what drives the coroutine whose
+    #: outcome this is; or one of ASKED and SURPRISE.
+    _canceller: Any
+    #: What is out of the ordinary, if anything is: before there is a result, REMEMBERS
+    #: or the chain that `chainDeferred` has tied this one to; afterwards the failure
+    #: that a waiter has seen, or the `_Unhandled` of one that nobody has.
+    _note: Any
     #: Where it was made and where it was given its result, while debugging.
-    _made: list[str] | None
+    _made: list[str] | None = None
     _fired: list[str] | None = None
 
     def __init__(self, canceller: Callable[[Any], object] | None = None) -> None:
         self.called = False
-        self.paused = 0
-        self._steps = ()
-        self._running = False
-        self._cancelled = NO
+        self._step = None
+        self._steps = None
+        self._held = 0
         self._canceller = canceller
-        self._chainedTo = self._unhandled = self._seen = self._driver = self._made = None
-        if self.debug:
-            self._made = traceback.format_stack()[:-1]
+        self._note = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        SPECIAL.add(cls)
+
+    @property
+    def paused(self) -> int:
+        """How often it has been paused; steps run at 0 only."""
+        return max(self._held, 0) >> 1
+
+    @property
+    def _chainedTo(self) -> Chain | None:
+        """The chain that this one waits for, if it does."""
+        other = self._note
+        if self.called:
+            other = self.result if self._held > 1 else None
+        return other if isinstance(other, Chain) else None
 
     def _add_step(self, step: _Step) -> None:
-        if self._steps:
+        if self._steps is not None:
             self._steps.append(step)
+        elif self._step is None:
+            self._step = step
         else:
-            self._steps = [step]
+            self._steps = [self._step, step]
+            self._step = None
         if self.called:
             self._run()
+
+    def _drop_waiter(self, step: _Step) -> None:
+        """A waiter waits no longer. A failure still counts as seen: it was cancelled for it."""
+        if self._step is step:
+            self._step = _GONE
+            return
+        steps = self._steps or []
+        # The last: one before it may have run already.
+        for index in reversed(range(len(steps))):
+            if steps[index] is step:
+                steps[index] = _GONE
+                return
 
     def _history(self) -> str:
         """Where this Deferred was made and fired, if debugging has kept it."""
@@ -164,179 +223,362 @@ class Chain:
                 told += "".join(f" {mark}:{line}\n" for line in lines)
         return told
 
+    # -- running the steps ----------------------------------------------------
+
     def _run(self) -> None:
         """Run the steps, and those of every Deferred that waited for this one."""
-        if self._running or self.paused:
-            return
-        current: Chain = self
-        steps: Iterator[_Step] = iter(self._steps)
-        outside: list[tuple[Chain, Iterator[_Step]]] | None = None
-        while True:
-            current._running = True
-            result = current.result
-            failed = type(result) not in PLAIN and isinstance(result, Failure)
-            awaken: Chain | None = None
-            try:
-                for step in steps:
-                    callback, errback = step
-                    if errback is WAITER:
-                        if failed:
-                            current._seen = result
-                        awaken = callback.resume(step, result, failed)
-                        if awaken is None and not current.paused:
-                            continue
-                        break
-                    if errback is CHAIN:
-                        awaken = current._hand_over(callback)
-                        result = None
-                        failed = False
-                        if awaken is None and not current.paused:
-                            continue
-                        break
-                    function = errback if failed else callback
-                    if function is None:
-                        continue
-                    try:
-                        result = function(result)
-                    except UNCAUGHT:
-                        raise
-                    except BaseException as exception:
-                        result = caught(exception, current.debug)
-                        failed = True
-                    else:
-                        failed = False
-                        if type(result) not in PLAIN:
-                            if type(result) is CoroutineType:
-                                result = run_coroutine(result)
-                            if isinstance(result, Chain):
-                                if result.called and not result._steps and not result.paused:
-                                    result = result._give_up()
-                                elif current._wait_for(result):
-                                    break
-                                else:
-                                    result = current.result
-                            failed = type(result) not in PLAIN and isinstance(result, Failure)
-                    current.result = result
-                    if current.paused:
-                        break
-                else:
-                    current._steps = ()
-                    current._running = False
-                    if failed:
-                        current._own_failure(result)
-                    elif current._unhandled is not None:
-                        current._handled()
-                    if not outside or (back := _go_back(outside)) is None:
-                        return
-                    current, steps = back
-                    continue
-            except BaseException:
-                # A KeyboardInterrupt goes through; every step has run or it has not.
-                for d, passed in [*(outside or ()), (current, steps)]:
-                    d._steps = d._steps[_steps_done(d, passed) :]
-                    d._running = False
-                raise
-            # Stopped on the way: something has to be waited for, or goes first.
-            done = _steps_done(current, steps)
-            if awaken is None or done == len(current._steps):
-                del current._steps[:done]
-                current._running = False
-                if not current._steps and isinstance(current.result, Failure):
-                    current._own_failure(current.result)
-                elif current._unhandled is not None:
-                    current._handled()
-            elif outside is None:
-                outside = [(current, steps)]
-            else:
-                outside.append((current, steps))
-            if awaken is not None and not awaken._running and not awaken.paused:
-                current = awaken
+        if self._held == -1:
+            self._held = 0
+        current = self
+        while not current._held:
+            current._held = 1
+            step = current._step
+            if step is None:
+                if current._steps is None:
+                    current._end()
+                    return
                 steps = iter(current._steps)
-            elif outside and (back := _go_back(outside)) is not None:
-                current, steps = back
+                awaken = current._advance(steps)
+                if awaken is None:
+                    return
+                if current._held & 1:
+                    _run_others(current, steps, awaken)
+                    return
+                current = awaken
+                continue
+            # The only one. As _advance does it, without an iterator.
+            callback, errback = step
+            result = current.result
+            awaken = None
+            try:
+                failed = type(result) in SPECIAL and isinstance(result, Failure)
+                if errback is WAITER:
+                    if failed:
+                        current._see(result)
+                    awaken = callback.resume(result, failed)
+                elif errback is CHAIN:
+                    awaken = current._hand_over(callback)
+                    result = None
+                else:
+                    function = errback if failed else callback
+                    if function is not None:
+                        result = function(result)
+            except UNCAUGHT:
+                current._interrupted()
+                raise
+            except BaseException as exception:
+                result = caught(exception)
+            if type(result) in SPECIAL or current._steps is not None:
+                awaken = current._go_on(result, awaken)
             else:
+                current.result = result
+                current._step = None
+                current._held = 0
+                if current._note is not None:
+                    current._handled()
+            if awaken is None:
                 return
+            current = awaken
 
-    def _hand_over(self, outer: Chain) -> Chain | None:
-        """Give the result to the Deferred that waits for it; that, if it can run now."""
-        outer._chainedTo = None
-        outer.result = self.result
-        outer.paused -= 1
-        self.result = None
-        return None if outer.paused else outer
+    def _all_steps(self) -> Iterator[_Step]:
+        """An iterator over the steps, and over what is added to them meanwhile."""
+        steps = self._steps
+        if steps is None:
+            steps = self._steps = []
+            if self._step is not None:
+                steps.append(self._step)
+                self._step = None
+        return iter(steps)
 
-    def _give_up(self) -> Any:
-        """Let go of the result, to whoever this was returned to."""
-        result, self.result = self.result, None
-        if self._unhandled is not None:
-            self._handled()
-        return result
-
-    def _wait_for(self, inner: Chain) -> bool:
+    def _advance(self, steps: Iterator[_Step]) -> Chain | None:
         """
-        A callback has returned `inner`, which is not settled.
+        Run steps until they end or stop.
 
         Returns:
-            whether this chain is paused now, until `inner` is; it is not if they
-            are the same, which is a failure.
+            a chain whose steps are to run before the rest of these.
         """
-        if inner is self:
-            self.result = Failure(
+        result = self.result
+        failed = type(result) in SPECIAL and isinstance(result, Failure)
+        awaken: Chain | None = None
+        while True:
+            try:
+                if failed:
+                    for callback, errback in steps:
+                        if errback is None:
+                            continue
+                        if errback is WAITER:
+                            self._see(result)
+                            awaken = callback.resume(result, True)
+                            if awaken is None and self._held == 1:
+                                continue
+                        elif errback is CHAIN:
+                            awaken = self._hand_over(callback)
+                            result = None
+                            failed = False
+                        else:
+                            result = errback(result)
+                            failed = False
+                        break
+                    else:
+                        self._end()
+                        return None
+                else:
+                    for callback, errback in steps:
+                        if errback is not None:
+                            if errback is WAITER:
+                                awaken = callback.resume(result, False)
+                                if awaken is None and self._held == 1:
+                                    continue
+                                break
+                            if errback is CHAIN:
+                                awaken = self._hand_over(callback)
+                                result = None
+                                break
+                            if callback is None:
+                                continue
+                        result = callback(result)
+                        if type(result) in SPECIAL:
+                            # As _take, for what is most frequent.
+                            if not isinstance(result, Chain) or not result.called or result._held:
+                                break
+                            returned = result
+                            result = returned.result
+                            returned.result = None
+                            if returned._note is not None:
+                                returned._handled()
+                            if type(result) in SPECIAL:
+                                break
+                        self.result = result
+                        if self._held != 1:
+                            break
+                    else:
+                        self._steps = None
+                        self._held = 0
+                        if self._note is not None:
+                            self._handled()
+                        return None
+                if not failed and type(result) in SPECIAL:
+                    result = self._take(result)
+                    failed = isinstance(result, Failure)
+            except Exception as exception:
+                result = caught(exception)
+                failed = True
+            except BaseException as exception:
+                if isinstance(exception, UNCAUGHT):
+                    self._interrupted(steps)
+                    raise
+                result = caught(exception)
+                failed = True
+            self.result = result
+            if awaken is not None or self._held != 1:
+                break
+        if awaken is None or not _left(steps):
+            self._stop(steps)
+        return awaken
+
+    def _go_on(self, result: Any, awaken: Chain | None) -> Chain | None:
+        """
+        Go on after the only step, where there is more to do than to forget it.
+
+        Args:
+            result: what it has given.
+            awaken: a chain whose steps are to run before others of this one.
+
+        Returns:
+            a chain whose steps are to run now.
+        """
+        if type(result) in SPECIAL:
+            try:
+                result = self._take(result)
+            except BaseException:
+                self._interrupted()
+                raise
+        self.result = result
+        if self._steps is None:
+            self._end()
+            return awaken
+        steps = iter(self._steps)
+        next(steps)
+        if awaken is None and self._held == 1:
+            awaken = self._advance(steps)
+        elif awaken is None or not _left(steps):
+            self._stop(steps)
+        if awaken is not None:
+            _run_others(self, steps, awaken)
+        return None
+
+    def _end(self) -> None:
+        """Stop: all steps have run, though the chain may be paused."""
+        self._step = self._steps = None
+        self._held -= 1
+        result = self.result
+        if type(result) in SPECIAL and isinstance(result, Failure):
+            self._own_failure(result)
+        elif self._note is not None:
+            self._handled()
+
+    def _stop(self, steps: Iterator[_Step]) -> None:
+        """Stop before the end, or at it: something has to be waited for, or goes first."""
+        left = _left(steps)
+        if not left:
+            self._end()
+            return
+        if left == 1:
+            self._step = self._steps[-1]
+            self._steps = None
+        else:
+            del self._steps[:-left]
+        self._held -= 1
+        if self._note is not None:
+            self._handled()
+
+    def _interrupted(self, steps: Iterator[_Step] | None = None) -> None:
+        """A KeyboardInterrupt goes through; every step, or the only one, has run or it has not."""
+        if steps is None:
+            steps = self._all_steps()
+            next(steps)
+        left = _left(steps)
+        self._steps = _Interrupted(self, self._steps[-left:]) if left else None
+        self._held -= 1
+        if left and not self._held:
+            self._held = -1
+
+    def _take(self, returned: Any) -> Any:
+        """
+        What to go on with after a callback has returned a Deferred, a coroutine or a Failure.
+
+        Returns:
+            the result; or the Deferred, if that has none yet, and this one is
+            paused until then.
+        """
+        if type(returned) is CoroutineType:
+            returned = run_coroutine(returned)
+        if not isinstance(returned, Chain):
+            return returned
+        if returned.called and returned._settled():
+            result, returned.result = returned.result, None
+            if returned._note is not None:
+                returned._handled()
+            return result
+        if returned is self:
+            return Failure(
                 RuntimeError(
                     "a callback returned the Deferred that it was called by, "
                     "which would wait for itself"
                 )
             )
-            return False
-        self.result = inner
-        self._chainedTo = inner
-        self.paused += 1
-        inner._wait((self, CHAIN))
-        return True
-
-    def _own_failure(self, failure: Failure) -> None:
-        """No step is left for the failure: have it reported, unless a waiter has seen it."""
-        if self._seen is failure:
-            if self._unhandled is not None:
-                self._handled()
-        elif self._unhandled is not None:
-            self._unhandled.failure = failure
+        self._held += 2
+        if returned._step is None and returned._steps is None:
+            returned._step = (self, CHAIN)
         else:
-            self._unhandled = _Unhandled(failure, self._history())
+            returned._add_step((self, CHAIN))
+        return returned
 
-    def _see(self, failure: Failure) -> None:
-        """A waiter has seen the failure, which so counts as handled."""
-        self._seen = failure
-        if self._unhandled is not None:
-            self._handled()
-
-    def _wait(self, step: _Step) -> None:
-        """Add a waiter's step to a Deferred that is not settled."""
-        if self._steps:
-            self._steps.append(step)
-        else:
-            self._steps = [step]
-
-    def _handled(self) -> None:
-        if self._unhandled is not None:
-            self._unhandled.failure = None
-            self._unhandled = None
+    def _hand_over(self, outer: Chain) -> Chain | None:
+        """Give the result to the Deferred that waits for it; that, if it can run now."""
+        outer.result = self.result
+        outer._held -= 2
+        self.result = None
+        return None if outer._held else outer
 
     def _settled(self) -> bool:
         """Whether `result` is final for now: all steps have run."""
-        if self.called and self._steps and not self._running:
+        if self._held == -1:
             self._run()  # a KeyboardInterrupt had come between
-        return self.called and not self.paused and not self._steps
+        return self.called and not self._held
+
+    # -- who answers for a failure --------------------------------------------
+
+    def _own_failure(self, failure: Failure) -> None:
+        """No step is left for the failure: have it reported, unless a waiter has seen it."""
+        note = self._note
+        if type(note) is _Unhandled:
+            note.failure = failure
+        elif note is not failure:
+            self._note = _Unhandled(failure, self._history())
+
+    def _see(self, failure: Failure) -> None:
+        """A waiter has seen the failure, which so counts as handled."""
+        self._handled()
+        self._note = failure
+
+    def _handled(self) -> None:
+        """There is no failure any more, or somebody has it."""
+        note = self._note
+        if type(note) is _Unhandled:
+            note.failure = None
+            self._note = None
 
 
-def caught(exception: BaseException, captureVars: bool = False) -> Failure:
+SPECIAL.add(Chain)
+
+#: Whether `remember` is on.
+remembering = False
+_plain_init = Chain.__init__
+
+
+def _remembering_init(self: Chain, canceller: Callable[[Any], object] | None = None) -> None:
+    _plain_init(self, canceller)
+    self._made = stack()
+    self._note = REMEMBERS
+
+
+def stack() -> list[str]:
+    """Where the program is, up to where it called this package."""
+    frames = traceback.extract_stack()
+    while frames and os.path.dirname(frames[-1].filename) == os.path.dirname(__file__):
+        frames.pop()
+    return traceback.format_list(frames)
+
+
+def remember(on: bool) -> None:
+    """Whether chains made from now on remember where they are made and fired."""
+    global remembering
+    Chain.debug = remembering = on
+    # So that nothing is asked, and no time lost, where this is off.
+    Chain.__init__ = _remembering_init if on else _plain_init  # type: ignore[method-assign]
+
+
+def _left(steps: Iterator[_Step]) -> int:
+    """How many steps an iterator has not come to."""
+    # It is a list's, which has the hint; its type does not say so.
+    return steps.__length_hint__()  # type: ignore[attr-defined,no-any-return]
+
+
+def _run_others(current: Chain, steps: Iterator[_Step], awaken: Chain | None) -> None:
+    """Run the steps of `awaken`, and of all that wakes, then the rest of those of `current`."""
+    standing_back: list[tuple[Chain, Iterator[_Step]]] = []
+    try:
+        while True:
+            if awaken is not None and current._held & 1:
+                standing_back.append((current, steps))
+            if awaken is not None and not awaken._held:
+                current = awaken
+                current._held = 1
+                steps = current._all_steps()
+            else:
+                while standing_back:
+                    current, steps = standing_back.pop()
+                    if current._held == 1:
+                        break
+                    current._stop(steps)  # it has been paused meanwhile
+                else:
+                    return
+            awaken = current._advance(steps)
+    except BaseException:
+        for d, passed in standing_back:
+            d._interrupted(passed)
+        raise
+
+
+def caught(exception: BaseException) -> Failure:
     """A Failure that begins at the user's frame rather than at ours."""
     tb = exception.__traceback__
     # Where a C function raised, our frame is all there is. Elsewhere the exception
     # lets go of it: it leads to the Deferred, and from there back to the failure.
-    if tb is not None and tb.tb_next is not None:
-        tb = exception.__traceback__ = tb.tb_next
-    failure = Failure._caught(exception, tb)
-    if captureVars:
+    if tb is not None and (inner := tb.tb_next) is not None:
+        exception.__traceback__ = tb = inner
+    failure = failure_of(exception, tb)
+    if remembering:
         failure.captureVars = True
     return failure

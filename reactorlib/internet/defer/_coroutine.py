@@ -9,10 +9,13 @@ differs from one in when it runs: it starts inline in its maker and resumes
 inline in whoever fires the Deferred it waits for. It needs no loop until it
 awaits something of asyncio's.
 
-States: running (a frame of `_spin` is on the stack); waiting for one of: a
-Deferred (`_step` is our step in its chain), a future (`_fut_waiter`), the next
-turn of the loop (`_turn`); done. While it waits it is owned by what it waits
-for, and in turn owns its Deferred.
+States: waiting for one of: a Deferred (`_waiting_on`; `_step` is our step in its
+chain), a future (`_fut_waiter`), the next turn of the loop (`_turn`); done; or
+else running, which is to say that a frame of `_spin` is on the stack. While it
+waits it is owned by what it waits for, and in turn owns its Deferred.
+
+Where no loop runs nobody can ask for the task: there it is made when the
+coroutine first has to wait, and never if it does not.
 
 Cancellation comes two ways. `cancel()`, asyncio's, detaches from what is waited
 for, cancels that, and raises `CancelledError` in the coroutine on the next turn
@@ -31,8 +34,8 @@ from types import CoroutineType, GeneratorType
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import PLAIN, UNCAUGHT, WAITER, caught
-from reactorlib.internet.defer._deferred import CancelledError, Deferred
+from reactorlib.internet.defer._chain import SPECIAL, UNCAUGHT, WAITER, caught
+from reactorlib.internet.defer._deferred import CancelledError, Deferred, succeed
 from reactorlib.internet.defer._futures import cancel_for_task
 from reactorlib.internet.defer._task import TaskFace
 from reactorlib.python._asyncio import running_loop
@@ -63,51 +66,81 @@ class CoroutineTask(TaskFace):
         "_fut_waiter",
         "_must_cancel",
         "_registered",
+        "_send",
         "_step",
         "_waiting_on",
     )
-
-    #: Says to Deferred.__await__ that this task takes the Deferred itself.
-    _takes_deferreds = True
 
     # Seldom set, so not worth a slot each.
     _cancel_requests = 0
     _turn: asyncio.Handle | None = None
 
-    def __init__(self, coro: Any) -> None:
+    def __init__(self, coro: Any, context: contextvars.Context) -> None:
         #: What runs: the coroutine, or one that it has yielded and waits for.
         self._coro = coro
-        self.deferred = Deferred()
-        self.deferred._driver = self
-        self._context = contextvars.copy_context()
+        self._send = coro.send
+        self._context = context
+        d: Deferred[Any] = Deferred()
+        self.deferred = d
+        d._canceller = self
         self._loop = None
-        self._registered = self._running = self._done = self._must_cancel = False
-        self._below = None
-        self._callbacks = None
+        self._registered = self._done = self._must_cancel = False
+        self._below = self._callbacks = None
         self._fut_waiter: Any = None
         self._waiting_on: Deferred[Any] | None = None
-        #: Our step in the Deferred that is waited for. Dropped when the waiting is
-        #: broken off, so that the old one, when its turn comes, is known to be stale.
-        self._step: Any = None
+        #: Our step in any Deferred that is waited for.
+        self._step: Any = (self, WAITER)
+
+    @property
+    def _running(self) -> bool:
+        return (
+            not self._done
+            and self._waiting_on is None
+            and self._fut_waiter is None
+            and self._turn is None
+        )
 
     # -- running --------------------------------------------------------------
 
-    def start(self) -> None:
-        """Run to the first wait, inline."""
-        finished = self._enter(None, None)
-        if finished is not None and isinstance(finished.result, Failure):
-            finished._own_failure(finished.result)
-
-    def resume(self, step: object, result: Any, failed: bool) -> Deferred[Any] | None:
+    def resume(self, result: Any, failed: bool) -> Deferred[Any] | None:
         """The Deferred that is waited for has `result` (a waiter's part)."""
-        if step is not self._step:
-            return None  # cancelled meanwhile, and no longer waiting for this
         self._waiting_on = None
+        loop = running_loop()
         if failed:
-            return self._enter(None, result.value.with_traceback(result.tb))
-        if running_loop() is None and not self._must_cancel:
-            return self._context.run(self._spin, result, None)
-        return self._enter(result, None)
+            return self._enter(loop, None, result.value.with_traceback(result.tb))
+        if loop is not None or self._must_cancel:
+            return self._enter(loop, result, None)
+        # As _enter and _spin, for the most frequent turn: to the next Deferred that has no
+        # result. The coroutine is entered directly, not by a function inside its context.
+        try:
+            awaited = self._context.run(self._send, result)
+        except (StopIteration, _Returned) as stop:
+            if not self._below:
+                return self._finish(stop.value)
+            value, exception, entered = stop.value, None, False
+        except UNCAUGHT:
+            self._abandon()
+            raise
+        except BaseException as raised:
+            entered = _is_entered(raised)
+            if not entered:
+                if not self._below:
+                    return self._finish(caught(raised))
+                value, exception = None, _without_our_frame(raised)
+        else:
+            if not isinstance(awaited, Deferred) or awaited.called or self._must_cancel:
+                return self._context.run(self._take_over, awaited)
+            self._waiting_on = awaited
+            if awaited._step is None and awaited._steps is None:
+                awaited._step = self._step
+            else:
+                awaited._add_step(self._step)
+            return None
+        if entered:
+            return self._spin(result, None)
+        assert self._below is not None
+        self._switch_to(self._below.pop())
+        return self._context.run(self._spin, value, exception)
 
     def _future_done(self, future: Any) -> None:
         """The future that is waited for is done; called by the loop."""
@@ -122,12 +155,12 @@ class CoroutineTask(TaskFace):
             # there is no exception being handled here.
             tb = raised.__traceback__
             exception = raised.with_traceback(tb and tb.tb_next)
-        self._settle(self._enter(value, exception, entered=True))
+        self._settle(self._enter(self._loop, value, exception, entered=True))
 
     def _next_turn(self, exception: BaseException | None) -> None:
         """The loop has gone round; called by it."""
         self._turn = None
-        self._settle(self._enter(None, exception, entered=True))
+        self._settle(self._enter(self._loop, None, exception, entered=True))
 
     @staticmethod
     def _settle(finished: Deferred[Any] | None) -> None:
@@ -135,12 +168,17 @@ class CoroutineTask(TaskFace):
             finished._run()
 
     def _enter(
-        self, value: Any, exception: BaseException | None, entered: bool = False
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        value: Any,
+        exception: BaseException | None,
+        entered: bool = False,
     ) -> Deferred[Any] | None:
         """
         Run the coroutine to its next wait, as the current task, in its context.
 
         Args:
+            loop: the loop that runs, if one does.
             entered: whether its context is the current one already.
 
         Returns:
@@ -150,9 +188,8 @@ class CoroutineTask(TaskFace):
             self._must_cancel = False
             if not isinstance(exception, CancelledError):
                 exception = self._cancelled_error()
-        loop = running_loop()
         if loop is None:
-            return self._context.run(self._spin, value, exception)
+            return self._spin_inside(value, exception, entered)
         self._loop = loop
         if not self._registered:
             self._registered = True
@@ -162,86 +199,96 @@ class CoroutineTask(TaskFace):
             asyncio._leave_task(loop, outer)
         asyncio._enter_task(loop, self)  # type: ignore[arg-type]  # likewise
         try:
-            if not entered:
-                try:
-                    return self._context.run(self._spin, value, exception)
-                except RuntimeError as refused:
-                    tb = refused.__traceback__
-                    if tb is None or tb.tb_next is not None:
-                        raise
-                    # Whoever resumes us runs in our context already: a callback of
-                    # the loop, or a task, that was given `get_context()`.
-            return self._spin(value, exception)
+            return self._spin_inside(value, exception, entered)
         finally:
             asyncio._leave_task(loop, self)  # type: ignore[arg-type]  # likewise
             if outer is not None:
                 asyncio._enter_task(loop, outer)
 
-    def _spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
-        self._running = True
-        try:
-            while True:
-                coro = self._coro
-                try:
-                    if exception is None:
-                        awaited = coro.send(value)
-                    else:
-                        # The local name goes, so that the traceback does not lead back here.
-                        throw, exception = exception, None
-                        try:
-                            awaited = coro.throw(throw)
-                        finally:
-                            del throw
-                except (StopIteration, _Returned) as stop:
-                    value = stop.value
-                    if not self._below:
-                        return self._finish(value, False)
-                    self._coro = self._below.pop()
-                    continue
-                except UNCAUGHT:
-                    self._done = True
-                    self._unregister()
-                    # Nothing comes of it any more; whoever waits can still be cancelled.
-                    self.deferred._driver = None
+    def _spin_inside(
+        self, value: Any, exception: BaseException | None, entered: bool
+    ) -> Deferred[Any] | None:
+        if not entered:
+            try:
+                return self._context.run(self._spin, value, exception)
+            except RuntimeError as refused:
+                if not _is_entered(refused):
                     raise
-                except BaseException as raised:
-                    if not self._below:
-                        return self._finish(caught(raised, self.deferred.debug), True)
-                    self._coro = self._below.pop()
-                    tb = raised.__traceback__
-                    exception = raised.with_traceback((tb and tb.tb_next) or tb)
-                    continue
-                if isinstance(awaited, Deferred):
-                    if awaited.called and (
-                        (not awaited.paused and not awaited._steps) or awaited._settled()
-                    ):
-                        value = awaited.result
-                        if type(value) not in PLAIN and isinstance(value, Failure):
-                            awaited._see(value)
-                            exception = value.value.with_traceback(value.tb)
-                            value = None
-                        continue
-                    self._waiting_on = awaited
-                    if self._step is None:
-                        self._step = (self, WAITER)
-                    if awaited._steps:
-                        awaited._steps.append(self._step)
-                    else:
-                        awaited._steps = [self._step]
-                    if not self._must_cancel:
-                        return None
-                else:
-                    value, exception, goes_on = self._wait_for(awaited)
-                    if goes_on:
-                        continue
-                if not self._must_cancel:
-                    return None
-                self._must_cancel = False
-                exception = self._interrupt()
+        return self._spin(value, exception)
+
+    def _spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
+        while True:
+            try:
                 if exception is None:
-                    return None
-        finally:
-            self._running = False
+                    awaited = self._send(value)
+                else:
+                    # The local name goes, so that the traceback does not lead back here.
+                    throw, exception = exception, None
+                    try:
+                        awaited = self._coro.throw(throw)
+                    finally:
+                        del throw
+            except (StopIteration, _Returned) as stop:
+                value = stop.value
+                if not self._below:
+                    return self._finish(value)
+            except UNCAUGHT:
+                self._abandon()
+                raise
+            except BaseException as raised:
+                if not self._below:
+                    return self._finish(caught(raised))
+                exception = _without_our_frame(raised)
+            else:
+                if (
+                    isinstance(awaited, Deferred)
+                    and awaited.called
+                    and not awaited._held
+                    and type(awaited.result) not in SPECIAL
+                ):
+                    value = awaited.result
+                    continue
+                value, exception, goes_on = self._handle(awaited)
+                if goes_on:
+                    continue
+                return None
+            self._switch_to(self._below.pop())
+
+    def _switch_to(self, coro: Any) -> None:
+        self._coro = coro
+        self._send = coro.send
+
+    def _take_over(self, awaited: Any) -> Deferred[Any] | None:
+        """Go on after the coroutine has yielded something."""
+        value, exception, goes_on = self._handle(awaited)
+        return self._spin(value, exception) if goes_on else None
+
+    def _handle(self, awaited: Any) -> tuple[Any, BaseException | None, bool]:
+        """
+        Wait for what the coroutine has yielded.
+
+        Returns:
+            a value and an exception to go on with, and whether to go on rather
+            than to wait.
+        """
+        if not isinstance(awaited, Deferred):
+            value, exception, goes_on = self._wait_for(awaited)
+            if goes_on:
+                return value, exception, True
+        elif awaited.called and awaited._settled():
+            result = awaited.result
+            if not isinstance(result, Failure):
+                return result, None, True
+            awaited._see(result)
+            return None, result.value.with_traceback(result.tb), True
+        else:
+            self._waiting_on = awaited
+            awaited._add_step(self._step)
+        if not self._must_cancel:
+            return None, None, False
+        self._must_cancel = False
+        exception = self._interrupt(running=True)
+        return None, exception, exception is not None
 
     def _wait_for(self, awaited: Any) -> tuple[Any, BaseException | None, bool]:
         """
@@ -262,7 +309,7 @@ class CoroutineTask(TaskFace):
             if self._below is None:
                 self._below = []
             self._below.append(self._coro)
-            self._coro = awaited
+            self._switch_to(awaited)
             return None, None, True
         elif awaited is None:
             error = self._wait_for_turn()
@@ -297,26 +344,36 @@ class CoroutineTask(TaskFace):
         self._turn = loop.call_soon(self._next_turn, None, context=self._context)
         return None
 
-    def _finish(self, result: Any, failed: bool) -> Deferred[Any] | None:
+    def _finish(self, result: Any) -> Deferred[Any] | None:
         self._done = True
-        self._step = None
         if self._registered:
             self._unregister()
-        d = self.deferred
-        d._driver = None
         if self._callbacks:
             assert self._loop is not None
             for fn, context in self._callbacks:
                 self._loop.call_soon(fn, self, context=context)
             self._callbacks = None
+        d = self.deferred
+        self._step = None  # it leads back here
+        d._canceller = None
         if d.called:
             return None  # someone else has fired it; the coroutine ran on regardless
-        if failed and self._cancel_requests and isinstance(result.value, CancelledError):
-            # Cancelled through asyncio, which reports no cancelled task.
-            d._seen = result
+        d._note = None
+        if type(result) in SPECIAL and self._cancel_requests and self._cancellation_of(result):
+            d._note = result  # cancelled through asyncio, which reports no cancelled task
         d.called = True
         d.result = result
         return d
+
+    def _abandon(self) -> None:
+        """
+        A KeyboardInterrupt goes through. Nothing comes of the coroutine any more, but
+        whoever waits for it can still be cancelled.
+        """
+        self._done = True
+        self._step = None
+        self._unregister()
+        self.deferred._canceller = None
 
     def _unregister(self) -> None:
         if self._registered:
@@ -341,9 +398,12 @@ class CoroutineTask(TaskFace):
             self._interrupt()
         return True
 
-    def _interrupt(self) -> CancelledError | None:
+    def _interrupt(self, running: bool = False) -> CancelledError | None:
         """
         Stop waiting, and have the cancellation raised on the next turn.
+
+        Args:
+            running: whether the coroutine is about to wait, rather than to be waiting.
 
         Returns:
             what is to be raised at once, in the running coroutine, where there is
@@ -358,7 +418,9 @@ class CoroutineTask(TaskFace):
             # Not put off: who cancels once every turn would never be done.
             self._must_cancel = True
             return None
-        waiting_on, self._waiting_on, self._step = self._waiting_on, None, None
+        waiting_on, self._waiting_on = self._waiting_on, None
+        if waiting_on is not None:
+            waiting_on._drop_waiter(self._step)
         loop = running_loop() or self._loop
         if loop is not None and not loop.is_closed():
             self._loop = loop
@@ -368,9 +430,9 @@ class CoroutineTask(TaskFace):
             cancel_for_task(waiting_on, message)
         if self._turn is not None or self._done:
             return None
-        if self._running:
+        if running:
             return self._cancelled_error()
-        self._settle(self._enter(None, self._cancelled_error()))
+        self._settle(self._enter(running_loop(), None, self._cancelled_error()))
         return None
 
     def cancelInline(self, msg: object = None) -> Deferred[Any] | None:
@@ -401,7 +463,7 @@ class CoroutineTask(TaskFace):
             self._turn.cancel()
             self._turn = None
         self._cancel_message = msg
-        self._settle(self._enter(None, self._cancelled_error()))
+        self._settle(self._enter(running_loop(), None, self._cancelled_error()))
         return None
 
     def cancelling(self) -> int:
@@ -415,6 +477,24 @@ class CoroutineTask(TaskFace):
             if self._cancel_requests == 0:
                 self._must_cancel = False
         return self._cancel_requests
+
+
+def _is_entered(raised: BaseException) -> bool:
+    """
+    Whether `Context.run` has refused: whoever resumes a coroutine runs in its context
+    already, as a callback of the loop, or a task, that was given `get_context()`.
+    """
+    tb = raised.__traceback__
+    return (
+        type(raised) is RuntimeError
+        and (tb is None or tb.tb_next is None)
+        and "cannot enter context" in str(raised)
+    )
+
+
+def _without_our_frame(raised: BaseException) -> BaseException:
+    tb = raised.__traceback__
+    return raised.with_traceback((tb and tb.tb_next) or tb)
 
 
 @overload
@@ -433,23 +513,67 @@ def ensureDeferred(coro: Any) -> Deferred[Any]:
     Raises:
         NotACoroutineError: `coro` is neither.
     """
-    return coro if isinstance(coro, Deferred) else run_coroutine(coro)
+    if type(coro) is not CoroutineType and isinstance(coro, Deferred):
+        return coro
+    return run_coroutine(coro)
 
 
 def run_coroutine(coro: Any) -> Deferred[Any]:
     """What `ensureDeferred` and `Deferred.fromCoroutine` do with a coroutine."""
-    if not isinstance(coro, (CoroutineType, GeneratorType, Coroutine)):
+    if type(coro) is not CoroutineType and not isinstance(coro, (GeneratorType, Coroutine)):
         raise NotACoroutineError(
             f"{coro!r} is not a coroutine; call the `async def` function and pass what it returns"
         )
-    task = CoroutineTask(coro)
-    task.start()
+    return _start(coro)
+
+
+def _start(coro: Any) -> Deferred[Any]:
+    context = contextvars.copy_context()
+    loop = running_loop()
+    if loop is None:
+        return context.run(_begin, coro, context)
+    task = CoroutineTask(coro, context)
+    return _begun(task, task._enter(loop, None, None))
+
+
+def _begin(coro: Any, context: contextvars.Context) -> Deferred[Any]:
+    """Run a coroutine to where it first has to wait; then it gets a task, if it does."""
+    value: Any = None
+    try:
+        while True:
+            awaited = coro.send(value)
+            if not isinstance(awaited, Deferred) or not awaited.called or awaited._held:
+                break
+            value = awaited.result
+            if type(value) in SPECIAL and isinstance(value, Failure):
+                break
+    except (StopIteration, _Returned) as stop:
+        value = stop.value
+    except UNCAUGHT:
+        raise
+    except BaseException as raised:
+        value = caught(raised)
+    else:
+        task = CoroutineTask(coro, context)
+        return _begun(task, task._take_over(awaited))
+    if type(value) not in SPECIAL:
+        return succeed(value)
+    d: Deferred[Any] = Deferred()
+    d._give(value)
+    return d
+
+
+def _begun(task: CoroutineTask, finished: Deferred[Any] | None) -> Deferred[Any]:
+    if finished is not None and isinstance(finished.result, Failure):
+        finished._own_failure(finished.result)
     return task.deferred
 
 
-def inlineCallbacks(
-    f: Callable[_P, Generator[Any, Any, T]],
-) -> Callable[_P, Deferred[T]]:
+@overload
+def inlineCallbacks(f: Callable[_P, Coroutine[Any, Any, T]]) -> Callable[_P, Deferred[T]]: ...
+@overload
+def inlineCallbacks(f: Callable[_P, Generator[Any, Any, T]]) -> Callable[_P, Deferred[T]]: ...
+def inlineCallbacks(f: Callable[_P, Any]) -> Callable[_P, Deferred[Any]]:
     """
     Make a generator function return a Deferred, and wait wherever it yields one.
 
@@ -460,21 +584,20 @@ def inlineCallbacks(
     """
 
     @functools.wraps(f)
-    def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[T]:
+    def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[Any]:
         gen = f(*args, **kwargs)
         if not isinstance(gen, (GeneratorType, CoroutineType)):
             raise TypeError(
                 f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "
                 f"it returned {gen!r}"
             )
-        task = CoroutineTask(gen)
-        task.start()
-        return task.deferred
+        return _start(gen)
 
     return unwindGenerator
 
 
 _chain.run_coroutine = run_coroutine
+_chain.driver = CoroutineTask
 
 
 def returnValue(val: object) -> NoReturn:

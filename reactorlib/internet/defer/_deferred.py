@@ -11,7 +11,6 @@ coroutine for a canceller; it decides itself when it ends (`_driver`).
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import (
     TYPE_CHECKING,
@@ -25,15 +24,27 @@ from typing import (
 )
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import ASKED, NO, PLAIN, SURPRISE, UNCAUGHT, WAITER, Chain
-from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, for_task
+from reactorlib.internet.defer._chain import (
+    ASKED,
+    CHAIN,
+    REMEMBERS,
+    SPECIAL,
+    SURPRISE,
+    UNCAUGHT,
+    WAITER,
+    Chain,
+    _run_others,
+    caught,
+    stack,
+)
+from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture
 from reactorlib.python._asyncio import running_loop
-from reactorlib.python.failure import Failure
+from reactorlib.python.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["AlreadyCalledError", "CancelledError", "Deferred"]
+__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "succeed"]
 
 T = TypeVar("T")
 _Next = TypeVar("_Next")
@@ -67,7 +78,8 @@ class Deferred(Chain, Generic[T]):
         called: whether it has been given a result.
         paused: how often it has been paused; steps run at 0 only.
         result: the result so far; missing before there is one.
-        debug: whether Deferreds remember where they were made and fired.
+        debug: whether Deferreds remember where they were made and fired;
+            `setDebugging` decides.
     """
 
     __slots__ = ()
@@ -204,12 +216,18 @@ class Deferred(Chain, Generic[T]):
         if args or kwargs:
             callback = _with_arguments(callback, args, kwargs)
         # As _add_step, without the call: this is the busiest line of many programs.
-        if self._steps:
-            self._steps.append((callback, None))
+        steps = self._steps
+        if steps is not None:
+            steps.append((callback, None))
+        elif self._step is None:
+            self._step = (callback, None)
+            if self.called:
+                self._run()
+        elif self.called:
+            self._add_step((callback, None))
         else:
-            self._steps = [(callback, None)]
-        if self.called:
-            self._run()
+            self._steps = [self._step, (callback, None)]
+            self._step = None
         return self
 
     @overload
@@ -237,12 +255,18 @@ class Deferred(Chain, Generic[T]):
         """Add a step for failure; a success passes it."""
         if args or kwargs:
             errback = _with_arguments(errback, args, kwargs)
-        if self._steps:
-            self._steps.append((None, errback))
+        steps = self._steps
+        if steps is not None:
+            steps.append((None, errback))
+        elif self._step is None:
+            self._step = (None, errback)
+            if self.called:
+                self._run()
+        elif self.called:
+            self._add_step((None, errback))
         else:
-            self._steps = [(None, errback)]
-        if self.called:
-            self._run()
+            self._steps = [self._step, (None, errback)]
+            self._step = None
         return self
 
     @overload
@@ -278,7 +302,7 @@ class Deferred(Chain, Generic[T]):
     def chainDeferred(self, d: Deferred[T]) -> Deferred[None]:
         """Give `d` the result, whichever it is; None is left here."""
         if not d.called:
-            d._chainedTo = self
+            d._note = self
         return self.addCallbacks(d.callback, d.errback)
 
     # -- giving the result ----------------------------------------------------
@@ -291,7 +315,7 @@ class Deferred(Chain, Generic[T]):
             AlreadyCalledError: there is one already.
             TypeError: `result` is a Deferred; return it from a callback instead.
         """
-        if self.called or self._made is not None or type(result) not in PLAIN:
+        if self.called or self._note is not None or type(result) in SPECIAL:
             if isinstance(result, Deferred):
                 raise TypeError(
                     "callback() takes a result, not a Deferred; to wait for another Deferred, "
@@ -299,12 +323,46 @@ class Deferred(Chain, Generic[T]):
                 )
             self._fire(result)
             return
-        # As _fire, without the call.
         self.called = True
-        self._canceller = self._chainedTo = None
+        self._canceller = None
         self.result = result
-        if self._steps:
-            self._run()
+        step = self._step
+        if step is None:
+            if self._steps is not None and not self._held:
+                self._held = 1
+                steps = iter(self._steps)
+                awaken = self._advance(steps)
+                if awaken is not None:
+                    _run_others(self, steps, awaken)
+            return
+        # The only step. As _run, for one that is plain or waits: without its frame, and
+        # without asking what only failures need.
+        self._held = 1
+        callback, errback = step
+        awaken = None
+        try:
+            if errback is None:
+                result = callback(result)
+            elif errback is WAITER:
+                awaken = callback.resume(result, False)
+            elif errback is CHAIN:
+                awaken = self._hand_over(callback)
+                result = None  # type: ignore[assignment]  # whatever steps give, from here on
+            elif callback is not None:
+                result = callback(result)
+        except UNCAUGHT:
+            self._interrupted()
+            raise
+        except BaseException as exception:
+            result = caught(exception)
+        if type(result) in SPECIAL or self._steps is not None:
+            awaken = self._go_on(result, awaken)
+        else:
+            self.result = result
+            self._step = None
+            self._held = 0
+        if awaken is not None:
+            awaken._run()
 
     def errback(self, fail: Failure | BaseException | None = None) -> None:
         """
@@ -322,33 +380,40 @@ class Deferred(Chain, Generic[T]):
         elif not isinstance(fail, Failure):
             if not isinstance(fail, BaseException):
                 raise TypeError(f"errback() takes a Failure or an exception, not {fail!r}")
-            fail = Failure._caught(fail, fail.__traceback__)
+            fail = failure_of(fail, fail.__traceback__)
         self._fire(fail)
 
     def _fire(self, result: Any) -> None:
         if self.called:
-            if self._cancelled == SURPRISE:
-                self._cancelled = ASKED
+            if self._canceller is SURPRISE:
+                self._canceller = None
                 return
             history = self._history()
             raise AlreadyCalledError(*([history] if history else []))
-        if self.debug:
-            self._fired = traceback.format_stack()[:-2]
+        self._canceller = None
+        self._give(result)
+
+    def _give(self, result: Any) -> None:
+        note = self._note
+        if note is not None:
+            self._note = None
+            if note is REMEMBERS:
+                self._fired = stack()
         self.called = True
-        self._canceller = self._chainedTo = None
         self.result = result
-        if self._steps:
+        if self._step is not None or self._steps is not None:
             self._run()
-        elif type(result) not in PLAIN and isinstance(result, Failure) and not self.paused:
+        elif type(result) in SPECIAL and isinstance(result, Failure) and not self._held:
             self._own_failure(result)
 
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
-        self.paused += 1
+        self._held = max(self._held, 0) + 2
+        self._all_steps()  # whoever runs the only one sees by that
 
     def unpause(self) -> None:
         """Take one `pause` back."""
-        self.paused -= 1
+        self._held -= 2
         if self.called:
             self._run()
 
@@ -367,35 +432,53 @@ class Deferred(Chain, Generic[T]):
             msg: what the `CancelledError` is to say.
         """
         target: Deferred[Any] = self
-        mark, hops = self, 0
-        while True:
-            if target.called:
-                if target._chainedTo is None:
-                    return
-                target = target._chainedTo
-            elif target._driver is not None:
-                awaited = target._driver.cancelInline(msg)
-                if awaited is None:
-                    return
-                target = awaited
+        if self.called or type(self._canceller) is _chain.driver:
+            innermost = self._innermost(msg)
+            if innermost is None:
+                return
+            target = innermost
+        canceller = target._canceller
+        if canceller is ASKED:
+            return
+        try:
+            if canceller is None:
+                target._canceller = SURPRISE
             else:
-                break
+                target._canceller = ASKED
+                canceller(target)
+        finally:
+            if not target.called:
+                error = CancelledError() if msg is None else CancelledError(msg)
+                target._give(failure_of(error, None))
+
+    def _innermost(self, msg: object) -> Deferred[Any] | None:
+        """
+        Whom to cancel for this one: the Deferred at the end of the chain.
+
+        Returns:
+            that; None when there is none, or when it is done already.
+        """
+        target: Deferred[Any] = self
+        mark, hops = target, 0
+        while True:
+            following: Any
+            if target.called:
+                following = target._chainedTo
+                if following is None:
+                    return None
+            elif type(target._canceller) is _chain.driver:
+                task: Any = target._canceller
+                following = task.cancelInline(msg)
+                if following is None:
+                    return None
+            else:
+                return target
+            target = following
             hops += 1
             if target is mark:
-                return  # they wait for each other in a ring, which nothing can end
+                return None  # they wait for each other in a ring, which nothing can end
             if hops & (hops - 1) == 0:
                 mark = target
-        if target._cancelled == NO:
-            target._cancelled = ASKED
-            canceller = target._canceller
-            try:
-                if canceller is None:
-                    target._cancelled = SURPRISE
-                else:
-                    canceller(target)
-            finally:
-                if not target.called:
-                    target.errback(CancelledError() if msg is None else CancelledError(msg))
 
     # -- awaiting -------------------------------------------------------------
 
@@ -459,9 +542,9 @@ class Deferred(Chain, Generic[T]):
         return self.addBoth(translate)
 
     def __await__(self) -> Generator[Any, Any, T]:
-        if self.called and not self.paused and not self._steps:
+        if self.called and not self._held:
             result: Any = self.result
-            if type(result) not in PLAIN and isinstance(result, Failure):
+            if type(result) in SPECIAL and isinstance(result, Failure):
                 self._see(result)
                 # The traceback keeps this frame, which must not lead back to it.
                 try:
@@ -469,15 +552,20 @@ class Deferred(Chain, Generic[T]):
                 finally:
                     del self, result
             return result  # type: ignore[no-any-return]  # a T by now
-        waiter: Any = self
-        if (loop := running_loop()) is not None:
-            waiter = for_task(self, loop)
+        loop = running_loop()
+        if loop is not None:
+            task = asyncio.current_task(loop)
+            # Whoever drives a coroutine of ours takes the Deferred itself.
+            if task is not None and type(task) is not _chain.driver:
+                waiter = WaitingFuture.of(self, loop)
+                try:
+                    return (yield from waiter)
+                finally:
+                    del self, waiter
         try:
-            if waiter is self:
-                return (yield waiter)  # type: ignore[no-any-return]  # as above
-            return (yield from waiter)  # type: ignore[no-any-return]  # as above
+            return (yield self)  # type: ignore[no-any-return]  # as above
         finally:
-            del self, waiter
+            del self
 
     __iter__ = __await__
 
@@ -487,7 +575,7 @@ class Deferred(Chain, Generic[T]):
 
         Cancelling the future cancels the Deferred.
         """
-        return WaitingFuture(self, loop)
+        return WaitingFuture.of(self, loop)
 
     @classmethod
     def fromFuture(cls, future: asyncio.Future[_Next]) -> Deferred[_Next]:
@@ -515,12 +603,25 @@ class Deferred(Chain, Generic[T]):
     # -- being waited for by asyncio.wait -------------------------------------
 
     def done(self) -> bool:
-        """Whether there is a result and every callback has run."""
-        return self._settled()
+        """
+        Whether there is a result and every callback has run.
+
+        To a coroutine that the result is just being given to it is done, too,
+        unless more callbacks follow.
+        """
+        if self._held != 1:
+            return self._settled()
+        steps = [self._step] if self._steps is None else self._steps
+        for waiter, errback in reversed(steps):
+            if errback is not WAITER:
+                return False
+            if getattr(waiter, "_running", False):
+                break
+        return True
 
     def cancelled(self) -> bool:
         """Whether the result is a `CancelledError`."""
-        if not self._settled():
+        if not self.done():
             return False
         return isinstance(self.result, Failure) and isinstance(self.result.value, CancelledError)
 
@@ -532,7 +633,7 @@ class Deferred(Chain, Generic[T]):
             asyncio.InvalidStateError: there is no result yet.
             CancelledError: the result is one.
         """
-        if not self._settled():
+        if not self.done():
             raise asyncio.InvalidStateError("this Deferred has no result yet")
         if not isinstance(self.result, Failure):
             return None
@@ -545,14 +646,14 @@ class Deferred(Chain, Generic[T]):
         """Have the running loop call `fn(self)` once there is a result, as a future does."""
         waiter = DoneCallback(self, fn, context)
         if self._settled():
-            waiter.resume(None, self.result, False)
+            waiter.resume(self.result, False)
         else:
-            self._wait((waiter, WAITER))
+            self._add_step((waiter, WAITER))
 
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
-        for waiter, _ in self._steps:
+        for waiter, _ in self._all_steps():
             if isinstance(waiter, DoneCallback) and waiter.fn == fn:
                 waiter.fn = None
                 found += 1
@@ -561,13 +662,25 @@ class Deferred(Chain, Generic[T]):
     def __repr__(self) -> str:
         name = self.__class__.__name__
         at = f"{id(self):#x}"
-        if self._chainedTo is not None:
-            return f"<{name} at {at} waiting on Deferred at {id(self._chainedTo):#x}>"
+        waits_for = self._chainedTo
+        if waits_for is not None:
+            return f"<{name} at {at} waiting on Deferred at {id(waits_for):#x}>"
         if not self.called:
             return f"<{name} at {at}>"
         return f"<{name} at {at} current result: {self.result!r}>"
 
     __str__ = __repr__
+
+
+def succeed(result: T) -> Deferred[T]:
+    """A Deferred that has the result already."""
+    d: Deferred[T] = Deferred()
+    if type(result) in SPECIAL:
+        d.callback(result)
+    else:
+        d.called = True
+        d.result = result
+    return d
 
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from reactorlib.internet.defer._chain import PLAIN, UNCAUGHT, caught
+from reactorlib.internet.defer._chain import UNCAUGHT, caught, remember
 from reactorlib.internet.defer._coroutine import run_coroutine
-from reactorlib.internet.defer._deferred import Deferred
+from reactorlib.internet.defer._deferred import Deferred, succeed
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -35,17 +35,6 @@ _P = ParamSpec("_P")
 
 #: What `addTimeout` fails with: Python's own, which `asyncio.timeout` raises too.
 TimeoutError = asyncio.TimeoutError
-
-
-def succeed(result: T) -> Deferred[T]:
-    """A Deferred that has the result already."""
-    d: Deferred[T] = Deferred()
-    if type(result) not in PLAIN and isinstance(result, (Deferred, Failure)):
-        d.callback(result)
-    else:
-        d.called = True
-        d.result = result
-    return d
 
 
 def fail(result: Failure | BaseException | None = None) -> Deferred[Any]:
@@ -75,7 +64,7 @@ def maybeDeferred(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[
     except UNCAUGHT:
         raise
     except BaseException as exception:
-        return fail(caught(exception, Deferred.debug))
+        return fail(caught(exception))
     if isinstance(result, Deferred):
         return result
     if isinstance(result, Failure):
@@ -92,7 +81,7 @@ def execute(callable: Callable[_P, T], *args: _P.args, **kwargs: _P.kwargs) -> D
     except UNCAUGHT:
         raise
     except BaseException as exception:
-        return fail(caught(exception, Deferred.debug))
+        return fail(caught(exception))
     return succeed(result)
 
 
@@ -125,7 +114,7 @@ def setDebugging(on: bool) -> None:
     An unhandled failure and an `AlreadyCalledError` then tell. It costs a stack
     trace for each Deferred.
     """
-    Deferred.debug = bool(on)
+    remember(bool(on))
 
 
 def getDebugging() -> bool:

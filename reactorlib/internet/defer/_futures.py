@@ -14,7 +14,7 @@ from reactorlib.python.failure import Failure
 if TYPE_CHECKING:
     from reactorlib.internet.defer._deferred import Deferred
 
-__all__ = ["DoneCallback", "WaitingFuture", "cancel_for_task", "for_task"]
+__all__ = ["DoneCallback", "WaitingFuture", "cancel_for_task"]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
@@ -44,7 +44,7 @@ class DoneCallback:
         self.context = context
         self.loop = asyncio.get_running_loop()
 
-    def resume(self, step: object, result: Any, failed: bool) -> None:
+    def resume(self, result: Any, failed: bool) -> None:
         if self.fn is not None:
             self.loop.call_soon(self.fn, self.deferred, context=self.context)
 
@@ -54,18 +54,24 @@ class WaitingFuture(asyncio.Future[T]):
 
     __slots__ = ("_deferred",)
 
-    def __init__(self, deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
+    _deferred: Deferred[T]
+
+    @classmethod
+    def of(cls, deferred: Deferred[T], loop: asyncio.AbstractEventLoop) -> WaitingFuture[T]:
+        """A future for the result of a Deferred."""
+        # With no __init__ of our own it is made in C alone.
+        self = cls(loop=loop)
         self._deferred = deferred
-        if deferred._settled():
+        if not (deferred.called and deferred._settled()):
+            deferred._add_step((self, WAITER))
+        else:
             failed = isinstance(deferred.result, Failure)
             if failed:
                 deferred._see(deferred.result)
-            self.resume(None, deferred.result, failed)
-        else:
-            deferred._wait((self, WAITER))
+            self.resume(deferred.result, failed)
+        return self
 
-    def resume(self, step: object, result: Any, failed: bool) -> None:
+    def resume(self, result: Any, failed: bool) -> None:
         if self.done():
             return
         if not failed:
@@ -86,14 +92,3 @@ class WaitingFuture(asyncio.Future[T]):
         # This future is cancelled whatever the canceller does with the Deferred.
         cancel_for_task(self._deferred, msg)
         return True
-
-
-def for_task(d: Deferred[T], loop: asyncio.AbstractEventLoop) -> asyncio.Future[T] | Deferred[T]:
-    """
-    What is waited for where a loop runs: a future, if it is a task of asyncio's
-    own that waits; the Deferred itself, if whoever drives the coroutine takes it.
-    """
-    task = asyncio.current_task(loop)
-    if task is None or hasattr(task, "_takes_deferreds"):
-        return d
-    return WaitingFuture(d, loop)

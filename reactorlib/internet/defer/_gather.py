@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from reactorlib.internet.defer._chain import SPECIAL
 from reactorlib.internet.defer._deferred import Deferred
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -77,6 +77,15 @@ class DeferredList(Deferred[_Result]):
     Cancelling it cancels every Deferred in the list.
     """
 
+    __slots__ = (
+        "_deferredList",
+        "consumeErrors",
+        "finishedCount",
+        "fireOnOneCallback",
+        "fireOnOneErrback",
+        "resultList",
+    )
+
     @overload
     def __init__(
         self: DeferredList[list[tuple[bool, Any]]],
@@ -126,21 +135,27 @@ class DeferredList(Deferred[_Result]):
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
         for index, deferred in enumerate(self._deferredList):
-            step = partial(self._one_fired, index)
+            step = self._waiting_for(index)
             deferred._add_step((step, step))
 
-    def _one_fired(self: DeferredList[Any], index: int, result: Any) -> Any:
-        succeeded = not isinstance(result, Failure)
-        self.resultList[index] = (succeeded, result)
-        self.finishedCount += 1
-        if not self.called:
-            if succeeded and self.fireOnOneCallback:
-                self.callback((result, index))
-            elif not succeeded and self.fireOnOneErrback:
-                self.errback(FirstError(result, index))
-            elif self.finishedCount == len(self.resultList):
-                self.callback(self.resultList)
-        return None if self.consumeErrors and not succeeded else result
+    def _waiting_for(self: DeferredList[Any], index: int) -> Callable[[Any], Any]:
+        """The step of one of the Deferreds."""
+
+        # A closure: a bound method with the index would be called by way of C.
+        def fired(result: Any) -> Any:
+            failed = type(result) in SPECIAL and isinstance(result, Failure)
+            self.resultList[index] = (not failed, result)
+            self.finishedCount += 1
+            if not self.called:
+                if failed and self.fireOnOneErrback:
+                    self.errback(FirstError(result, index))
+                elif self.fireOnOneCallback and not failed:
+                    self.callback((result, index))
+                elif self.finishedCount == len(self.resultList):
+                    self.callback(self.resultList)
+            return None if failed and self.consumeErrors else result
+
+        return fired
 
     def cancel(self, msg: object = None) -> None:
         """Cancel every Deferred in the list; their outcomes decide this one's."""

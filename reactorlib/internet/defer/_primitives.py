@@ -95,7 +95,13 @@ class _ConcurrencyPrimitive(ABC):
             return outcome
 
         def taken(_: object) -> Deferred[Any]:
-            return maybeDeferred(f, *args, **kwargs).addBoth(release)
+            try:
+                working = maybeDeferred(f, *args, **kwargs)
+            except BaseException:
+                # A KeyboardInterrupt, which goes through: who holds it is gone.
+                self.release()
+                raise
+            return working.addBoth(release)
 
         return self.acquire().addCallback(taken)
 
@@ -214,7 +220,10 @@ class DeferredQueue(Generic[T]):
 
         Returns:
             a Deferred that fires with it. Cancelling it gives up the place in
-            the row of those who wait.
+            the row of those who wait. Once it has fired the thing is out of the
+            queue: a task of asyncio's that awaits it, and is cancelled before the
+            turn of the loop in which it goes on, takes it along. A coroutine
+            under a Deferred goes on at once.
 
         Raises:
             QueueUnderflow: too many wait already.

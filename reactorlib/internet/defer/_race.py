@@ -34,7 +34,12 @@ def race(ds: Sequence[Deferred[T]]) -> Deferred[tuple[int, T]]:
         a Deferred that fires with the index of the first to succeed and its
         result. When all have failed it fails with a `FailureGroup`. Cancelling
         it cancels them all.
+
+    Raises:
+        ValueError: there is none, so that it would never fire.
     """
+    if not ds:
+        raise ValueError("race() of no Deferreds, which nothing could win or end")
     failures: list[Failure] = []
     decided = False
 

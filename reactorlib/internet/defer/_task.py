@@ -33,7 +33,6 @@ class TaskFace:
         "_coro",
         "_done",
         "_loop",
-        "_running",
         "deferred",
     )
 
@@ -42,7 +41,6 @@ class TaskFace:
     _context: contextvars.Context
     _loop: asyncio.AbstractEventLoop | None
     _done: bool
-    _running: bool
     #: Coroutines that have yielded the one that runs, the first one first.
     _below: list[Any] | None
     #: The name and the shape that asyncio's own task has: anyio looks here.
@@ -53,6 +51,10 @@ class TaskFace:
     _name: str | None = None
     _cancel_message: Any = None
 
+    @property
+    def _running(self) -> bool:
+        raise NotImplementedError
+
     def done(self) -> bool:
         """Whether the coroutine has ended."""
         return self._done
@@ -62,7 +64,10 @@ class TaskFace:
         return self._done and self._cancellation() is not None
 
     def _cancellation(self) -> CancelledError | None:
-        result = getattr(self.deferred, "result", None)
+        return self._cancellation_of(getattr(self.deferred, "result", None))
+
+    @staticmethod
+    def _cancellation_of(result: object) -> CancelledError | None:
         if isinstance(result, Failure) and isinstance(result.value, CancelledError):
             return result.value
         return None

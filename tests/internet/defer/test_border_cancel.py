@@ -579,6 +579,63 @@ def test_a_callback_that_exits(exit: type[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("exit", EXITS)
+@pytest.mark.parametrize("fired", [True, False])
+def test_the_only_callback_exits(exit: type[BaseException], fired: bool) -> None:
+    ran: list[Any] = []
+
+    def exits(result: int) -> None:
+        ran.append(result)
+        raise exit
+
+    d: Deferred[int] = Deferred()
+    if fired:
+        d.callback(1)
+        with pytest.raises(exit):
+            d.addCallback(exits)
+    else:
+        d.addCallback(exits)
+        with pytest.raises(exit):
+            d.callback(1)
+    assert d.done()
+    d.addCallback(ran.append)
+    assert ran == [1, 1]
+
+
+@pytest.mark.parametrize("exit", EXITS)
+@pytest.mark.parametrize("driver", OURS, ids=lambda driver: driver.name)
+@pytest.mark.parametrize("position", range(3))
+def test_what_is_behind_a_coroutine_that_exits(
+    driver: Driver, exit: type[BaseException], position: int
+) -> None:
+    """Runs, once, with the next step that is added, or when the pause is over."""
+    d: Deferred[int] = Deferred()
+    ran: list[Any] = []
+
+    async def body() -> None:
+        await d
+        ran.append("exits")
+        raise exit
+
+    def step(result: int) -> int:
+        ran.append(result)
+        return result + 1
+
+    for each in range(3):
+        if each == position:
+            driver.start(body)
+        d.addCallback(step)
+    with pytest.raises(exit):
+        d.callback(0)
+    assert ran == [*range(position), "exits"]
+    d.pause()
+    d.addCallback(step)
+    assert len(ran) == position + 1
+    d.unpause()
+    assert ran == [*range(position), "exits", *range(position, 4)]
+    assert d.result == 4
+
+
+@pytest.mark.parametrize("exit", EXITS)
 @pytest.mark.parametrize("driver", OURS, ids=lambda driver: driver.name)
 def test_what_a_callback_that_exits_leaves_can_be_awaited(
     driver: Driver, exit: type[BaseException]

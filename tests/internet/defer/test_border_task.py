@@ -55,6 +55,39 @@ async def test_a_fired_deferred_costs_no_turn(driver: Driver, tidy: Any) -> None
 
 
 @ours
+@pytest.mark.parametrize("fail", [False, True])
+@pytest.mark.parametrize("before", range(3))
+def test_what_was_awaited_is_done(driver: Driver, before: int, fail: bool) -> None:
+    """To those whom it resumes, if no callback follows; and so is all that it tells."""
+    d: Deferred[Any] = Deferred()
+    seen: list[Any] = []
+
+    async def body() -> None:
+        try:
+            await d
+        except LookupError:
+            pass
+        seen.append((d.done(), d.cancelled(), d.done() and repr(d.exception())))
+
+    def note(result: Any) -> Any:
+        seen.append(d.done())
+        return result
+
+    for _ in range(before):
+        d.addBoth(lambda result: result)
+    driver.start(body)
+    driver.start(body)
+    d.addBoth(note)
+    driver.start(body)
+    driver.start(body)
+    d.errback(LookupError()) if fail else d.callback(1)
+    told = (True, False, "LookupError()" if fail else "None")
+    assert seen == [(False, False, False)] * 2 + [False] + [told] * 2
+    assert d.done()
+    d.addErrback(lambda failure: None)
+
+
+@ours
 async def test_asyncios_cancel_comes_on_the_next_turn(driver: Driver, tidy: Any) -> None:
     run = driver.start(Deferred)
     run.task.cancel()
@@ -504,6 +537,22 @@ async def test_resumed_by_who_runs_in_the_same_context(driver: Driver, tidy: Any
         else:
             await loop.create_task(fires(), context=context)
         assert await run.handle == "default"
+
+
+@ours
+def test_resumed_in_its_own_context_without_a_loop(driver: Driver) -> None:
+    """And where it goes on, no exception is being handled."""
+
+    async def body() -> Any:
+        token = var.set("inside")
+        await d
+        var.reset(token)
+        return var.get(), sys.exception()
+
+    d: Deferred[None] = Deferred()
+    handle = driver.start(body).handle
+    handle._canceller.get_context().run(d.callback, None)
+    assert handle.result == ("default", None)
 
 
 async def test_context_variables_in_an_async_generator(driver: Driver, tidy: Any) -> None:

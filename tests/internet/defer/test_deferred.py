@@ -86,6 +86,49 @@ def test_what_a_callback_returns_is_the_next_result(function: Any, expected: Any
     assert outcome(before) == outcome(after) == expected
 
 
+class SpecialFailure(Failure):
+    pass
+
+
+class SpecialDeferred(Deferred[int]):
+    pass
+
+
+def test_subclasses_of_failures_and_deferreds_are_both() -> None:
+    assert outcome(succeed(1).addCallback(lambda _: SpecialFailure(Boom()))) is Boom
+    d = Deferred[int]()
+    d.callback(SpecialFailure(Boom()))
+    assert outcome(d) is Boom
+    inner = SpecialDeferred()
+    waiting = succeed(1).addCallback(lambda _: inner)
+    assert outcome(waiting) == "pending"
+    inner.callback(5)
+    assert outcome(waiting) == 5
+    with pytest.raises(TypeError):
+        Deferred[Any]().callback(inner)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_step_may_pause_and_add_more_wherever_it_stands(steps: int) -> None:
+    told: list[str] = []
+    d = Deferred[None]()
+
+    def pause_and_add(_: object) -> None:
+        d.pause()
+        d.addCallback(notes(told, "added"))
+        assert d.paused == 1
+
+    for _ in range(steps):
+        d.addCallback(notes(told, "before"))
+    d.addCallback(pause_and_add)
+    d.callback(None)
+    assert told == ["before"] * steps
+    assert not d.done()
+    d.unpause()
+    assert told == [*["before"] * steps, "added"]
+    assert d.done()
+
+
 async def test_a_coroutine_function_is_a_callback() -> None:
     async def twice(n: int) -> int:
         await asyncio.sleep(0)
@@ -553,6 +596,25 @@ async def test_asyncio_wait_and_what_a_future_answers(errors: Any) -> None:
     assert pending.cancelled()
     with pytest.raises(CancelledError):
         pending.exception()
+
+
+def test_a_coroutine_may_have_a_deferred_for_a_result() -> None:
+    """As any other value: nothing waits for it."""
+    inner = Deferred[None]()
+
+    async def gives_it(wait: Deferred[None]) -> Deferred[None]:
+        await wait
+        return inner
+
+    for wait in (succeed(None), Deferred[None]()):
+        d = ensureDeferred(gives_it(wait))
+        if not wait.called:
+            wait.callback(None)
+        assert d.done()
+        assert d.result is inner
+        assert "current result" in repr(d)
+        d.cancel()
+        assert not inner.called
 
 
 def test_repr_tells_the_state() -> None:

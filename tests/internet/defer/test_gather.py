@@ -226,6 +226,11 @@ def test_cancelling_a_race_cancels_all() -> None:
     assert [failure.type for failure in error.failures] == [CancelledError] * 3
 
 
+def test_a_race_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="no Deferreds"):
+        race([])
+
+
 def test_a_race_of_those_that_have_fired() -> None:
     assert outcome(race([fail(Boom()), succeed("a"), succeed("b")])) == (1, "a")
 

@@ -152,6 +152,27 @@ async def test_run_gives_it_back_after_an_error(
 
 
 @one_at_a_time
+@pytest.mark.parametrize("exit", [KeyboardInterrupt, SystemExit])
+def test_run_gives_it_back_when_the_function_exits(
+    make: Callable[[], Primitive], exit: type[BaseException]
+) -> None:
+    """At once, and after a wait; who waits behind has it then."""
+    lock = make()
+
+    def exits() -> None:
+        raise exit
+
+    with pytest.raises(exit):
+        lock.run(exits)
+    assert outcome(lock.acquire()) is lock
+    lock.run(exits)
+    behind = lock.acquire()
+    with pytest.raises(exit):
+        lock.release()
+    assert outcome(behind) is lock
+
+
+@one_at_a_time
 async def test_run_takes_a_coroutine_function(make: Callable[[], Primitive], errors: Any) -> None:
     lock = make()
     order: list[str] = []

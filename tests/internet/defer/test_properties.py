@@ -204,6 +204,7 @@ class ModelCoroutine:
         if self.deferred.called:
             return None
         self.deferred.called = True
+        self.deferred.waits_for = None
         self.deferred.result = result
         return self.deferred
 

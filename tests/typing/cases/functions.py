@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import reveal_type
 
 from reactorlib.internet.defer import (
@@ -13,6 +14,7 @@ from reactorlib.internet.defer import (
     execute,
     fail,
     gatherResults,
+    inlineCallbacks,
     maybeDeferred,
     race,
     succeed,
@@ -35,6 +37,11 @@ async def text_soon(n: int) -> str:
     return str(n)
 
 
+def text_in_steps(n: int) -> Generator[Deferred[int], int, str]:
+    n = yield d
+    return str(n)
+
+
 reveal_type(succeed(1))  # R: Deferred[int]
 reveal_type(succeed(None))  # R: Deferred[None]
 reveal_type(fail(ValueError()))  # R: Deferred[Any]
@@ -42,6 +49,9 @@ reveal_type(execute(text, 1))  # R: Deferred[str]
 reveal_type(maybeDeferred(text, 1))  # R: Deferred[str]
 reveal_type(maybeDeferred(text_later, 1))  # R: Deferred[str]
 reveal_type(maybeDeferred(text_soon, n=1))  # R: Deferred[str]
+reveal_type(inlineCallbacks(text_soon)(1))  # R: Deferred[str]
+reveal_type(inlineCallbacks(text_in_steps)(n=1))  # R: Deferred[str]
+inlineCallbacks(text_soon)("1")  # type: ignore[arg-type]
 maybeDeferred(text, "1")  # type: ignore[call-overload]
 
 reveal_type(gatherResults([d, d]))  # R: Deferred[list[int]]

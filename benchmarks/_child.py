@@ -2,16 +2,18 @@
 Both ends of the pipe between a benchmark and the processes that it measures.
 
 The child prints one line when it is ready, then answers each line on its stdin
-with the CPU time that it has used. It ends when its stdin closes, so nothing is
-left behind by a benchmark that was killed.
+with the CPU time that it has used, or with its memory. It ends when its stdin
+closes, so nothing is left behind by a benchmark that was killed.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -117,6 +119,16 @@ class Child:
         user, system = self.ask("cpu").split()
         return CPUTime(float(user), float(system))
 
+    def memory(self) -> tuple[int, int]:
+        """
+        Ask the process how many bytes of memory it has.
+
+        Returns:
+            Those that are resident, and what `tracemalloc` knows of, if it traces.
+        """
+        resident, traced = self.ask("memory").split()
+        return int(resident), int(traced)
+
 
 def report(ready: object) -> None:
     """
@@ -132,7 +144,16 @@ def report(ready: object) -> None:
 def _answer() -> None:
     import resource  # the benchmark's own process runs without it, on any platform
 
-    for _ in sys.stdin:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        print(usage.ru_utime, usage.ru_stime, flush=True)
+    for question in sys.stdin:
+        if question == "memory\n":
+            print(*_memory(), flush=True)
+        else:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            print(usage.ru_utime, usage.ru_stime, flush=True)
     os._exit(0)
+
+
+def _memory() -> tuple[int, int]:
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE"), tracemalloc.get_traced_memory()[0]

@@ -7,12 +7,14 @@ falls on all of them, and ratios are taken within a round before the median is.
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmarks._child import ROOT, ChildFailed
 
@@ -74,6 +76,33 @@ class Target:
 
 #: What each peer measured, by peer key, in order of the rounds.
 Results = dict[str, list[Sample]]
+
+
+def option_parser(
+    prog: str, description: str, peers: Iterable[str], rounds: str
+) -> argparse.ArgumentParser:
+    """
+    Make a parser of the options that every comparison has.
+
+    Args:
+        prog: the module's name.
+        description: what it does.
+        peers: the keys that `--peer` takes.
+        rounds: what a round is, for `--help`.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=description)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round, to see that it runs")
+    add("--rounds", type=int, help=f"{rounds} (default: 5)")
+    add("--peer", action="append", choices=[*peers], help="only this one (repeatable)")
+    add("--json", metavar="FILE", type=Path, help="write every sample there")
+    add(
+        "--twisted-python",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has Twisted, if this one has not",
+    )
+    return parser
 
 
 def interleave(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios
+from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios, versions
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -93,6 +94,26 @@ def _sample_json(sample: Sample) -> dict[str, float]:
         "system": sample.system,
         "elapsed": sample.elapsed,
     }
+
+
+def describe(twisted_python: str, packages: Iterable[str], run: str) -> dict[str, str]:
+    """
+    Describe the machine, the versions of what is compared, and the run; print it, too.
+
+    Args:
+        twisted_python: the interpreter that has Twisted.
+        packages: what is compared, in this interpreter.
+        run: how much is measured.
+    """
+    ours, theirs = versions(sys.executable, packages), versions(twisted_python, ["twisted"])
+    about = {
+        **machine(),
+        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
+        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
+        "run": run,
+    }
+    print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+    return about
 
 
 def machine() -> dict[str, str]:

@@ -1,0 +1,273 @@
+"""
+Compare what connections cost: making them, keeping them, and TLS on them.
+
+reactorlib stands beside asyncio's and uvloop's own protocols and TLS, and real Twisted.
+
+Usage: python -m benchmarks.connections [--quick] [--help]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+if not __package__:  # run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks._child import ChildFailed
+from benchmarks._connections_client import (
+    Encrypted,
+    Handshaking,
+    Reconnecting,
+    client_context,
+    memory_each,
+    raise_limit,
+)
+from benchmarks._echo_client import Timing, Traffic, measure
+from benchmarks._echo_peers import LOOPS, RAW, TWISTED
+from benchmarks._harness import Peer, importable, interleave, pin, versions
+from benchmarks._report import format_table, machine, results_json, results_table
+
+SMALL = b"x" * 64
+LARGE = b"x" * 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """
+    What is measured.
+
+    Args:
+        traffic: what goes to and fro, and on how many connections.
+        client: what makes it, given the port, the traffic and, for TLS, the context.
+        unit: what is counted.
+        tls: whether it is encrypted.
+    """
+
+    title: str
+    traffic: Traffic
+    client: Callable[..., Reconnecting | Encrypted]
+    unit: str
+    tls: bool = True
+
+
+SCENARIOS = {
+    "connect": Scenario(
+        "Connect, one byte to and fro, close",
+        Traffic(b"x", 1),
+        Reconnecting,
+        "connection",
+        tls=False,
+    ),
+    "handshake": Scenario(
+        "Connect, a TLS 1.3 handshake, one byte to and fro, close",
+        Traffic(b"x", 1),
+        Handshaking,
+        "connection",
+    ),
+    "tls-ping-pong": Scenario(
+        "TLS: 64 B ping-pong over 50 connections", Traffic(SMALL, 50), Encrypted, "message"
+    ),
+    "tls-large": Scenario(
+        "TLS: 64 KiB messages over 4 connections", Traffic(LARGE, 4), Encrypted, "message"
+    ),
+}
+
+#: Scenarios of another kind, which measure bytes instead of time.
+MEMORY = {"memory": False, "tls-memory": True}
+
+
+def make_peers(twisted_python: str, *options: str, tls: bool) -> Iterable[Peer]:
+    """Yield the servers, and what each is compared with."""
+    child = "benchmarks._connections_child"
+    for loop in LOOPS:
+        yield Peer(loop, loop, (child, "raw", loop, *options), _needed(loop))
+    for loop in LOOPS:
+        yield Peer(
+            f"reactorlib-{loop}",
+            f"reactorlib on {loop}",
+            (child, "reactorlib", loop, *options),
+            ("reactorlib", *_needed(loop)),
+            beside={RAW: loop, TWISTED: "twisted-epoll"},
+        )
+    for reactor in ("epoll", "asyncio"):
+        yield Peer(
+            f"twisted-{reactor}",
+            f"Twisted, {reactor} reactor",
+            (child, "twisted", reactor, *options),
+            ("twisted", "OpenSSL") if tls else ("twisted",),
+            twisted_python,
+        )
+
+
+def _needed(loop: str) -> tuple[str, ...]:
+    return () if loop == "asyncio" else (loop,)
+
+
+def write_certificate(path: Path) -> None:
+    """Write a key and a certificate for localhost that certifies itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *form)
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    peers = [peer.key for peer in make_peers(sys.executable, tls=False)]
+    parser = argparse.ArgumentParser(prog="connections", description="Compare connections.")
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round, to see that it runs")
+    add("--rounds", type=int, help="servers started for each peer and scenario (default: 5)")
+    add("--count", type=int, help="idle connections whose memory is measured (default: 2,000)")
+    choices = [*SCENARIOS, *MEMORY]
+    add("--scenario", action="append", choices=choices, help="only this one (repeatable)")
+    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
+    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
+    add("--json", metavar="FILE", type=Path, help="write every sample there")
+    add(
+        "--twisted-python",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has Twisted and pyOpenSSL, if this one has not",
+    )
+    return parser.parse_args()
+
+
+def describe(twisted_python: str) -> dict[str, str]:
+    """Describe the machine and the versions of what is compared."""
+    ours = versions(sys.executable, ["reactorlib", "uvloop"])
+    theirs = versions(twisted_python, ["twisted", "OpenSSL"])
+    return {
+        **machine(),
+        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
+        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
+    }
+
+
+class Benchmark:
+    """
+    A run, as the command line wants it.
+
+    Args:
+        pem: the file of the certificate.
+    """
+
+    def __init__(self, options: argparse.Namespace, pem: Path) -> None:
+        self._options = options
+        self._pem = pem
+        self._context = client_context(pem)
+        self._rounds = options.rounds or (1 if options.quick else 5)
+        self._timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+        self._count = min(options.count or (200 if options.quick else 2000), raise_limit())
+        self._pinning = pin(options.same_cpu)
+        self.failed = 0
+
+    def __str__(self) -> str:
+        seconds = self._timing.measured
+        return f"rounds: {self._rounds}, {seconds} s each, {self._pinning}; {self._count:,} idle"
+
+    def _peers(self, tls: bool, *options: str) -> list[Peer]:
+        with_tls = ("--tls", str(self._pem)) if tls else ()
+        peers = make_peers(self._options.twisted_python, *options, *with_tls, tls=tls)
+        chosen = self._options.peer
+        return importable([p for p in peers if not chosen or p.key in chosen], print)
+
+    def time(self, scenario: Scenario) -> object:
+        """Measure CPU time, print a table, and return every sample."""
+        peers = self._peers(scenario.tls)
+        client = scenario.client
+        one = partial(
+            measure,
+            traffic=scenario.traffic,
+            cpu=self._pinning.server,
+            timing=self._timing,
+            connect=partial(client, context=self._context) if scenario.tls else client,
+        )
+        results = interleave(peers, self._rounds, one, print)
+        print(results_table(peers, results, scenario.unit))
+        self.failed += len(peers) - len(results)
+        return results_json(peers, results)
+
+    def memory(self, tls: bool) -> object:
+        """Measure memory, print a table, and return it; TLS takes so much that fewer will do."""
+        count = max(1, self._count // 4) if tls else self._count
+        context = self._context if tls else None
+        found: dict[str, tuple[float, float]] = {}
+        peers = self._peers(tls)
+        # Tracing takes memory of its own, so each peer is started once more for it.
+        traced = {peer.key: peer for peer in self._peers(tls, "--traced")}
+        for peer in peers:
+            try:
+                resident, _ = memory_each(peer, count, context)
+                _, allocated = memory_each(traced[peer.key], count, context)
+            except (ChildFailed, OSError) as error:
+                print(f"{peer.title}: left out, {error}\n")
+                self.failed += 1
+            else:
+                found[peer.key] = resident, allocated
+        print(memory_table(peers, found))
+        return {key: {"resident": pair[0], "allocated": pair[1]} for key, pair in found.items()}
+
+
+def memory_table(peers: Sequence[Peer], found: dict[str, tuple[float, float]]) -> str:
+    """Lay out what a connection takes, and how many times less that is than the baselines."""
+    rows = []
+    for peer in peers:
+        if peer.key in found:
+            resident, allocated = found[peer.key]
+            baselines = [found.get(peer.beside.get(column, "")) for column in (RAW, TWISTED)]
+            less = ["" if pair is None else f"{pair[0] / resident:.2f}" for pair in baselines]
+            rows.append([peer.title, f"{resident:,.0f}", f"{allocated:,.0f}", *less])
+    return format_table(["peer", "bytes resident", "Python's objects", RAW, TWISTED], rows)
+
+
+def main() -> int:
+    """Run the scenarios asked for, print a table for each, and return how many peers failed."""
+    options = parse_arguments()
+    with tempfile.TemporaryDirectory() as directory:
+        pem = Path(directory) / "localhost.pem"
+        write_certificate(pem)
+        benchmark = Benchmark(options, pem)
+        about = {**describe(options.twisted_python), "run": str(benchmark)}
+        print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+
+        scenarios: dict[str, object] = {}
+        for key in options.scenario or [*SCENARIOS, *MEMORY]:
+            if key in MEMORY:
+                tls = MEMORY[key]
+                print(f"\nMemory of an idle connection{' with TLS' if tls else ''}\n", flush=True)
+                scenarios[key] = benchmark.memory(tls)
+            else:
+                print(f"\n{SCENARIOS[key].title}\n", flush=True)
+                scenarios[key] = benchmark.time(SCENARIOS[key])
+    if options.json:
+        options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
+    return benchmark.failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -420,7 +420,7 @@ async def test_connections_go_where_an_installed_resolver_says() -> None:
     async with reactor as mine, asyncio.timeout(10):
         mine.installNameResolver(book)
         port = mine.listenTCP(0, factory, interface=LOCAL)
-        number = port.getHost().port  # type: ignore[union-attr]
+        number = port.getHost().port
         mine.connectTCP("quotes.example", number, Client())
         await connected.wait()
         assert failed == []

@@ -1233,10 +1233,10 @@ def test_what_a_test_puts_back_stands_for_no_single_reactor(
         with monkeypatch.context() as patch:
             patch.setattr(reactor, "seconds", lambda: 7.0)
             assert reactor.seconds() == 7.0
-        return reactor.seconds.__self__
+        return cast(Any, reactor.seconds).__self__
 
     async def look() -> object:
-        return reactor.seconds.__self__
+        return cast(Any, reactor.seconds).__self__
 
     with asyncio.Runner(loop_factory=watching) as runner:
         first = runner.run(replace_and_put_back())

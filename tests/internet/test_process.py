@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import colorsys
 import contextvars
 import fcntl
 import gc
+import importlib
+import keyword
 import os
 import pty
 import signal
+import stat
 import struct
 import subprocess
 import termios
 import threading
 import tty
+import types
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -974,21 +979,19 @@ async def test_a_process_is_not_kept_alive_by_what_has_ended() -> None:
 # -- many, beside threads -----------------------------------------------------
 
 
-def _busy(stop: threading.Event) -> None:
+def _busy(stop: threading.Event, module: types.ModuleType) -> None:
     """What other threads do: allocate, import, open and close files."""
-    import importlib
-    import json
-
     while not stop.is_set():
         with open("/dev/null", "rb") as file:
             file.read(1)
-        importlib.reload(json)
+        importlib.reload(module)
         stop.wait(0.0005)
 
 
 async def _many(count: int, start: Callable[[Told], Any]) -> None:
     stop = threading.Event()
-    threads = [threading.Thread(target=_busy, args=(stop,)) for _ in range(3)]
+    modules = [colorsys, keyword, stat]
+    threads = [threading.Thread(target=_busy, args=(stop, module)) for module in modules]
     for thread in threads:
         thread.start()
     try:

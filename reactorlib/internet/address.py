@@ -114,14 +114,15 @@ def from_sockname(
         family: the socket's `AF_*` number.
         kind: the type of an IP address.
     """
+    import ipaddress
     import socket
 
     if family == socket.AF_INET:
         return IPv4Address(kind, name[0], name[1])
     if family == socket.AF_INET6:
         host, port, flow, scope = (*name, 0, 0)[:4]
-        if scope and "%" not in host:
-            # The address alone leads nowhere: it is one of many networks'.
+        if scope and "%" not in host and ipaddress.IPv6Address(host).is_link_local:
+            # The address alone leads nowhere: it may be one of several networks.
             try:
                 host += f"%{socket.if_indextoname(scope)}"
             except OSError:

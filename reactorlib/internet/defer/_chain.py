@@ -71,7 +71,7 @@ REMEMBERS = object()
 SPECIAL.add(CoroutineType)
 
 #: Runs a coroutine for a Deferred, and the class of what drives it, which stands
-#: for the canceller. Set by `_coroutine`, which builds on this module.
+#: for the canceller. Set by `_coroutine` and `_driver`, which build on this module.
 run_coroutine: Callable[[Any], Any] = NotImplemented
 driver: type = NotImplemented
 

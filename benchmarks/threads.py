@@ -18,8 +18,8 @@ if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._child import Child
-from benchmarks._harness import Peer, Sample, importable, interleave, pin, versions
-from benchmarks._report import machine, results_json, results_table
+from benchmarks._harness import Peer, Sample, importable, interleave, option_parser, pin
+from benchmarks._report import describe, results_json, results_table
 
 RAW = "x raw"
 TWISTED = "x Twisted"
@@ -82,32 +82,13 @@ def measure(peer: Peer, cpu: int | None) -> Sample:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     peers = [peer.key for peer in thread_peers("into", Effort(1, 1, 1), sys.executable)]
-    parser = argparse.ArgumentParser(prog="threads", description="Compare ways into threads.")
+    parser = option_parser(
+        "threads", "Compare ways into threads.", peers, "processes for each peer and scenario"
+    )
     add = parser.add_argument
-    add("--quick", action="store_true", help="one short round, to see that it runs")
-    add("--rounds", type=int, help="processes for each peer and scenario (default: 5)")
     add("--count", type=int, help="calls (default: 20,000)")
     add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
-    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
-    add("--json", metavar="FILE", type=Path, help="write every sample there")
-    add(
-        "--twisted-python",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="an interpreter that has Twisted, if this one has not",
-    )
     return parser.parse_args()
-
-
-def describe(twisted_python: str) -> dict[str, str]:
-    """Describe the machine and the versions of what is compared."""
-    ours = versions(sys.executable, ["reactorlib", "uvloop"])
-    theirs = versions(twisted_python, ["twisted"])
-    return {
-        **machine(),
-        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
-        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
-    }
 
 
 def main() -> int:
@@ -116,8 +97,7 @@ def main() -> int:
     usual = Effort(1, 2_000, 1) if options.quick else Effort(5, 20_000, 3)
     effort = Effort(options.rounds or usual.rounds, options.count or usual.count, usual.repeats)
     pinning = pin(same_cpu=False)
-    about = {**describe(options.twisted_python), "run": str(effort)}
-    print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+    about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
 
     scenarios: dict[str, object] = {}
     failed = 0

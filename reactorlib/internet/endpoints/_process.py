@@ -149,8 +149,10 @@ class _ProcessEndpointTransport:
         return self._address("getPeer")
 
     def _address(self, which: str) -> Any:
-        find = getattr(self._process, which, None)
-        return _ProcessAddress() if find is None else find()
+        try:
+            return getattr(self._process, which)()
+        except NotImplementedError:
+            return _ProcessAddress()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         self._process.registerProducer(producer, streaming)

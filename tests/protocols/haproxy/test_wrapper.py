@@ -382,19 +382,22 @@ defaults
     timeout server 10s
 listen all
     bind fd@{descriptor}
+    {more}
     server ours {host}:{port} {options}
 """
 
 
 @contextmanager
-def in_front(folder: Path, port: int, options: str) -> Iterator[int]:
+def in_front(folder: Path, port: int, options: str, more: str = "") -> Iterator[int]:
     """haproxy in front of a port of ours; the number of its own."""
     assert haproxy is not None
     configuration = folder / "haproxy.cfg"
     with socket.create_server((LOCAL, 0)) as listening:
         descriptor = listening.fileno()
         configuration.write_text(
-            CONFIGURATION.format(descriptor=descriptor, host=LOCAL, port=port, options=options)
+            CONFIGURATION.format(
+                descriptor=descriptor, host=LOCAL, port=port, options=options, more=more
+            )
         )
         process = subprocess.Popen(
             [haproxy, "-db", "-q", "-f", str(configuration)],
@@ -439,6 +442,7 @@ async def test_haproxys_own_checks_are_local(tmp_path: Path, errors: Any) -> Non
 
     class Checked(Protocol):
         def connectionMade(self) -> None:
+            self.transport.write(b"well")
             if not made.called:
                 made.callback((self.transport.getPeer(), self.transport.proxyHeader))
 
@@ -446,7 +450,10 @@ async def test_haproxys_own_checks_are_local(tmp_path: Path, errors: Any) -> Non
     factory.noisy = False
     async with reactor:
         port = await plain().listen(factory)
-        with in_front(tmp_path, port.getHost().port, "send-proxy-v2 check inter 100"):
+        # It waits for an answer: otherwise it might be gone before we look.
+        checks = "option tcp-check\n    tcp-check expect string well"
+        options = "send-proxy-v2 check inter 100"
+        with in_front(tmp_path, port.getHost().port, options, checks):
             async with asyncio.timeout(10):
                 peer, header = await made
     assert (peer.host, header.source, header.version) == (LOCAL, None, 2)

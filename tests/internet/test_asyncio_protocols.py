@@ -319,6 +319,41 @@ async def test_what_makes_no_asyncio_protocol(tmp_path: Path, errors: Any, make:
             await endpoint.connect(make)
 
 
+@pytest.mark.parametrize("where", WHERE)
+async def test_asyncios_streams(tmp_path: Path, errors: Any, where: str) -> None:
+    """asyncio's own protocol, with what it asks of a transport."""
+    loop = asyncio.get_running_loop()
+    served: list[bytes] = []
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(await reader.readline())
+        writer.write(bytes(300_000) + b"end\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        done.set()
+
+    def serving() -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), serve)
+
+    async with reactor:
+        server, client_for = pair_of(where, tmp_path)
+        endpoint = client_for(await server.listen(serving))
+        reader = asyncio.StreamReader()  # of a small limit: it pauses reading
+        protocol = await endpoint.connect(lambda: asyncio.StreamReaderProtocol(reader))
+        writer = asyncio.StreamWriter(protocol._transport, protocol, reader, loop)
+        async with asyncio.timeout(10):
+            writer.write(b"hello\n")
+            await writer.drain()
+            assert len(await reader.read()) == 300_004
+            assert reader.at_eof()
+            writer.close()
+            await writer.wait_closed()
+            await done.wait()
+        assert served == [b"hello\n"]
+
+
 # -- and the other way round --------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -171,6 +172,16 @@ def test_fd(reactor: Any, family: int) -> None:
     assert isinstance(server, AdoptedStreamServerEndpoint)
     assert server.addressFamily == family
     assert serverFromString(reactor, "fd:99:domain=INET6").addressFamily == socket.AF_INET6
+
+
+def test_a_descriptor_that_is_no_socket(reactor: Any, tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb") as file:
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(DescriptionError, match="is no socket: Socket operation on non-socket"):
+            serverFromString(reactor, f"fd:{file.fileno()}")
+        assert len(os.listdir("/proc/self/fd")) == before
+        file.write(b"still open")
+        file.flush()
 
 
 @pytest.fixture

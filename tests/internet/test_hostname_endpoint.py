@@ -282,6 +282,17 @@ def test_cancelling_ends_the_search() -> None:
     assert clock.attempts == []
 
 
+def test_whatever_goes_wrong_is_in_the_deferred() -> None:
+    class Broken(ClockReactor):
+        def callLater(self, *args: Any, **kwargs: Any) -> Any:
+            raise ZeroDivisionError("no time")
+
+    assert isinstance(failure_of(connecting(Broken(V6, V4))), ZeroDivisionError)
+    clock = ClockReactor()
+    clock.nameResolver = None  # type: ignore[assignment]
+    assert isinstance(failure_of(connecting(clock)), AttributeError)
+
+
 @pytest.mark.parametrize("addresses", [[], [object()]])
 def test_no_address(addresses: list[Any]) -> None:
     with pytest.raises(error.DNSLookupError, match=r"example\.com"):

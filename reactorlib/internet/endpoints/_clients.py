@@ -129,7 +129,7 @@ class TCP6ClientEndpoint(ClientEndpoint):
 
         return Race(
             self._reactor, f"{self._host}:{self._port}", self._destination(), attempt
-        ).begin(self._found())
+        ).begin(self._found)
 
     def _destination(self) -> IPv6Address:
         return IPv6Address("TCP", self._host, self._port)

@@ -95,11 +95,13 @@ class HostnameEndpoint(ClientEndpoint):
             )
             return endpoint._connect(protocolFactory)
 
+        def find() -> Deferred[list[Any]]:
+            found = find_addresses(self._resolver(), self._hostText, self._port)
+            return found.addCallback(self._check)
+
         destination = HostnameAddress(self._hostBytes, self._port)
         what = repr(self).partition(" ")[2][:-1]
-        return Race(self._reactor, what, destination, attempt, self._attemptDelay).begin(
-            find_addresses(self._resolver(), self._hostText, self._port).addCallback(self._check)
-        )
+        return Race(self._reactor, what, destination, attempt, self._attemptDelay).begin(find)
 
     def _resolver(self) -> Any:
         if IReactorPluggableNameResolver.providedBy(self._reactor):

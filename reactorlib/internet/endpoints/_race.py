@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from reactorlib.internet import error
 from reactorlib.internet.address import IPv4Address, IPv6Address
-from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IResolutionReceiver
 from reactorlib.python.failure import Failure
 
@@ -120,17 +120,17 @@ class Race:
         self._next: Any = None
         self._result: Deferred[Any] = Deferred(self._cancel)
 
-    def begin(self, addresses: Deferred[list[Any]]) -> Deferred[Any]:
+    def begin(self, find: Callable[[], Deferred[list[Any]]]) -> Deferred[Any]:
         """
-        Start as soon as there are addresses.
+        Start as soon as `find` has addresses.
 
         Returns:
             a Deferred that fires with the first connection. It fails when all
             attempts have failed, with their error or a `ConnectError` made of them
             all, and with `ConnectingCancelledError` when it is cancelled.
         """
-        self._searching = addresses
-        addresses.addCallbacks(self._found, self._over)
+        self._searching = searching = maybeDeferred(find)
+        searching.addCallback(self._found).addErrback(self._over)
         return self._result
 
     def _cancel(self, result: Deferred[Any]) -> None:

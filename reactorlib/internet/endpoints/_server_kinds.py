@@ -202,12 +202,15 @@ def _family(domain: str | None, descriptor: int) -> int:
     """The family of a socket: as said, or as it is."""
     if domain is None:
         try:
-            with socket.socket(fileno=os.dup(descriptor)) as found:
-                return found.family
+            found = socket.socket(fileno=descriptor)
         except OSError as error:
             raise BadArgument(
                 "domain", f"descriptor {descriptor} is no socket: {error.strerror}"
             ) from error
+        try:
+            return found.family
+        finally:
+            found.detach()  # it is not ours to close
     family = _DOMAINS.get(domain.upper().removeprefix("AF_"))
     if family is None:
         raise BadArgument("domain", f"domain is INET, INET6 or UNIX, not {domain!r}")

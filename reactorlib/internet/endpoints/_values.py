@@ -27,7 +27,7 @@ def number(name: str, value: str, lowest: int = 0, highest: int | None = None) -
 
 def port_number(name: str, value: str) -> int:
     """The number of a TCP port."""
-    if not (value.isascii() and value.isdigit()) or int(value) > 65535:
+    if not (value.isascii() and value.isdigit() and len(value) <= 5) or int(value) > 65535:
         raise BadArgument(name, f"{name} is a number from 0 to 65535, not {value!r}")
     return int(value)
 

@@ -98,6 +98,14 @@ class UNIXAddress:
         return f"UNIXAddress({shown!r})"
 
 
+@implementer(IAddress)
+class _ProcessAddress:
+    """Either end of a connection with a process: nothing is known of it."""
+
+    def __repr__(self) -> str:
+        return "_ProcessAddress()"
+
+
 if TYPE_CHECKING:
     #: Any of the addresses here.
     AnyAddress = IPv4Address | IPv6Address | HostnameAddress | UNIXAddress

@@ -99,7 +99,7 @@ class _Bridge(Protocol):
     def readConnectionLost(self) -> None:
         self._eof = True
         if not self.spoken.eof_received():
-            self.transport.loseConnection()
+            self._through.close()
 
     def writeConnectionLost(self) -> None:
         pass
@@ -239,7 +239,7 @@ def _sockaddr(address: Any) -> Any:
         return address.host, address.port, address.flowInfo, scope if isinstance(scope, int) else 0
     if isinstance(address, UNIXAddress):
         return "" if address.name is None else address.name.decode("utf-8", "surrogateescape")
-    return address
+    return None
 
 
 def _handle(transport: Any, kind: type[_T] | None) -> _T | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zope.interface import implementer
-
 from reactorlib.internet import error
 from reactorlib.internet.abstract import isIPv6Address
 from reactorlib.internet.address import IPv6Address
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.endpoints._attempt import _WrappingFactory
+from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.endpoints._race import Race, find_addresses
-from reactorlib.internet.interfaces import IStreamClientEndpoint
 from reactorlib.python.failure import Failure
 
 __all__ = [
@@ -40,9 +38,8 @@ def local_binding(given: Any) -> Any:
     return given
 
 
-@implementer(IStreamClientEndpoint)
-class _Client:
-    """Somewhere to connect to. Subclasses say how, in `_begin`."""
+class _Client(ClientEndpoint):
+    """Somewhere that the reactor connects to by itself. Subclasses say how, in `_begin`."""
 
     _reactor: Any
 
@@ -50,19 +47,7 @@ class _Client:
         """Have the reactor connect `factory`; it is looked up only now."""
         raise NotImplementedError
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Open a connection.
-
-        Args:
-            protocolFactory: a Factory, or what makes an `asyncio.Protocol`.
-
-        Returns:
-            a Deferred that fires with the protocol once its `connectionMade` has
-            run. It fails with a `ConnectError` or `DNSLookupError`, with
-            `NoProtocol` if the factory refuses, and with
-            `ConnectingCancelledError` when it is cancelled.
-        """
+    def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         attempt = _WrappingFactory(protocolFactory)
         try:
             self._begin(attempt)
@@ -108,10 +93,9 @@ class TCP4ClientEndpoint(_Client):
         )
 
 
-@implementer(IStreamClientEndpoint)
-class TCP6ClientEndpoint:
+class TCP6ClientEndpoint(ClientEndpoint):
     """
-    A TCP port of another host, on IPv6.
+    A TCP port of another host, on IPv6: of the host's addresses, the first that answers.
 
     Args:
         reactor: the reactor to connect with.
@@ -136,24 +120,12 @@ class TCP6ClientEndpoint:
         self._timeout = timeout
         self._bindAddress = local_binding(bindAddress)
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Open a connection, to the first of the host's IPv6 addresses that answers.
-
-        Args:
-            protocolFactory: a Factory, or what makes an `asyncio.Protocol`.
-
-        Returns:
-            a Deferred that fires with the protocol once its `connectionMade` has
-            run. It fails with a `ConnectError` or `DNSLookupError`, and with
-            `ConnectingCancelledError` when it is cancelled.
-        """
-
+    def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         def attempt(address: Any) -> Deferred[Any]:
             endpoint = TCP4ClientEndpoint(
                 self._reactor, address.host, address.port, self._timeout, self._bindAddress
             )
-            return endpoint.connect(protocolFactory)
+            return endpoint._connect(protocolFactory)
 
         return Race(
             self._reactor, f"{self._host}:{self._port}", self._destination(), attempt

@@ -14,13 +14,13 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet.address import HostnameAddress, from_sockname
 from reactorlib.internet.defer import Deferred, fail
+from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.endpoints._clients import TCP4ClientEndpoint, local_binding
 from reactorlib.internet.endpoints._race import ATTEMPT_DELAY, Race, find_addresses
 from reactorlib.internet.interfaces import (
     IHostnameResolver,
     IHostResolution,
     IReactorPluggableNameResolver,
-    IStreamClientEndpoint,
 )
 from reactorlib.internet.threads import deferToThread
 from reactorlib.python._report import report
@@ -32,8 +32,7 @@ __all__ = ["HostnameEndpoint", "_SimpleHostnameResolver"]
 _log = logging.getLogger("reactorlib.internet.endpoints")
 
 
-@implementer(IStreamClientEndpoint)
-class HostnameEndpoint:
+class HostnameEndpoint(ClientEndpoint):
     """
     A TCP port of a host, by the host's name.
 
@@ -85,21 +84,7 @@ class HostnameEndpoint:
         shown = host.encode("ascii", "backslashreplace").decode("ascii")
         return f"<HostnameEndpoint {f'[{shown}]' if ':' in shown else shown}:{self._port}>"
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Open a connection.
-
-        Args:
-            protocolFactory: a Factory, or what makes an `asyncio.Protocol`.
-
-        Returns:
-            a Deferred that fires with the protocol once its `connectionMade` has
-            run. It fails with `ValueError` if the name is none, with
-            `DNSLookupError` if it has no address, and if none of the addresses
-            answers with a `ConnectError`: the only one, or one that tells them all
-            and has them as its cause. Cancelled, it fails with
-            `ConnectingCancelledError`, and no socket is left.
-        """
+    def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         if self._badHostname:
             shown = self._hostText.encode("ascii", "backslashreplace").decode("ascii")
             return fail(ValueError(f"invalid hostname: {shown}"))
@@ -108,7 +93,7 @@ class HostnameEndpoint:
             endpoint = TCP4ClientEndpoint(
                 self._reactor, address.host, address.port, self._timeout, self._bindAddress
             )
-            return endpoint.connect(protocolFactory)
+            return endpoint._connect(protocolFactory)
 
         destination = HostnameAddress(self._hostBytes, self._port)
         what = repr(self).partition(" ")[2][:-1]

@@ -13,10 +13,10 @@ from reactorlib.internet import error
 from reactorlib.internet.address import _ProcessAddress
 from reactorlib.internet.defer import Deferred, fail, succeed
 from reactorlib.internet.endpoints._asyncio_protocol import as_factory, spoken_by
+from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.interfaces import (
     IConsumer,
     IPushProducer,
-    IStreamClientEndpoint,
     ITransport,
 )
 from reactorlib.internet.protocol import ProcessProtocol
@@ -38,10 +38,13 @@ class StandardErrorBehavior(Enum):
     DROP = "DROP"
 
 
-@implementer(IStreamClientEndpoint)
-class ProcessEndpoint:
+class ProcessEndpoint(ClientEndpoint):
     """
     A process: what is written goes to its input, what it puts out is received.
+
+    When the process has ended, `connectionLost` gets `ConnectionDone` if its exit
+    code was 0, or else `ConnectionLost` with the `ProcessTerminated` as its cause.
+    `connect()` fails with what `spawnProcess` raises.
 
     Args:
         reactor: the reactor to start it with.
@@ -83,20 +86,7 @@ class ProcessEndpoint:
     def _spawnProcess(self, *args: Any) -> Any:
         return self._reactor.spawnProcess(*args)
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """
-        Start the process.
-
-        Args:
-            protocolFactory: a Factory, or what makes an `asyncio.Protocol`.
-
-        Returns:
-            a Deferred that fires with the protocol, which is connected. It fails
-            with `NoProtocol` if the factory refuses, and with what `spawnProcess`
-            raises. When the process has ended, `connectionLost` gets
-            `ConnectionDone` if its exit code was 0, or else `ConnectionLost` with
-            the `ProcessTerminated` as its cause.
-        """
+    def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         try:
             protocol = as_factory(protocolFactory).buildProtocol(_ProcessAddress())
             if protocol is None:
@@ -149,8 +139,10 @@ class _ProcessEndpointTransport:
         return self._address("getPeer")
 
     def _address(self, which: str) -> Any:
-        find = getattr(self._process, which, None)
-        return _ProcessAddress() if find is None else find()
+        try:
+            return getattr(self._process, which)()
+        except NotImplementedError:
+            return _ProcessAddress()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         self._process.registerProducer(producer, streaming)

@@ -124,10 +124,20 @@ class _SSLServerParser(_ServerParser):
             options["dhParameters"] = DiffieHellmanParameters.fromFile(dhParameters)
         key = values.pem("privateKey", privateKey)
         certificate = key if certKey is None else values.pem("certKey", certKey)
+        settings = CertificateOptions(key, certificate, **options)
+        if dhParameters is None:  # that file is read when it is used
+            try:
+                settings.getContext()
+            except (ssl.SSLError, ValueError) as error:
+                raise BadArgument(
+                    "privateKey",
+                    f"{privateKey!r} and {certKey or privateKey!r} are no key and certificate: "
+                    f"{error}",
+                ) from error
         return SSL4ServerEndpoint(
             reactor,
             values.port_number("port", port),
-            CertificateOptions(key, certificate, **options),
+            settings,
             values.number("backlog", backlog),
             interface,
         )
@@ -172,7 +182,7 @@ class _TLSServerParser(_ServerParser):
 def _from_files(name: str, key: str, certificate: str) -> ReloadingOptions:
     try:
         return ReloadingOptions(key, certificate)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise BadArgument(
             name, f"{key!r} and {certificate!r} are no key and certificate: {error}"
         ) from error

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from zope.interface import implementer
 
 from reactorlib.internet import error
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.endpoints._asyncio_protocol import as_factory, spoken_by
-from reactorlib.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from reactorlib.internet.endpoints._client import ClientEndpoint
+from reactorlib.internet.interfaces import IStreamServerEndpoint
 from reactorlib.internet.protocol import Factory
+
+_T = TypeVar("_T")
 
 __all__ = [
     "_TLSServerEndpoint",
@@ -32,8 +35,7 @@ def tls_factory(settings: Any, is_client: bool, factory: Any, clock: Any = None)
     return make(settings, is_client, factory, clock)
 
 
-@implementer(IStreamClientEndpoint)
-class _WrapperEndpoint:
+class _WrapperEndpoint(ClientEndpoint):
     """
     An endpoint that connects as another does, with a WrappingFactory in between.
 
@@ -46,7 +48,7 @@ class _WrapperEndpoint:
         self._wrappedEndpoint = wrappedEndpoint
         self._wrapperFactory = wrapperFactory
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         def unwrapped(wrapper: Any) -> Any:
             protocol = wrapper.wrappedProtocol
             if protocol is None:  # it was lost as soon as it was made
@@ -110,7 +112,9 @@ class _TLSServerEndpoint:
         return self.endpoint, self.connectionCreator
 
 
-def wrapClientTLS(connectionCreator: Any, wrappedEndpoint: Any, clock: Any = None) -> Any:
+def wrapClientTLS(
+    connectionCreator: Any, wrappedEndpoint: Any, clock: Any = None
+) -> ClientEndpoint:
     """
     TLS over whatever another endpoint connects to.
 
@@ -155,7 +159,7 @@ class _One(Factory[Any]):
         return self._protocol
 
 
-def connectProtocol(endpoint: Any, protocol: Any) -> Deferred[Any]:
+def connectProtocol(endpoint: Any, protocol: _T) -> Deferred[_T]:
     """
     Connect a protocol that there is already, and needs no factory.
 
@@ -167,7 +171,7 @@ def connectProtocol(endpoint: Any, protocol: Any) -> Deferred[Any]:
         the Deferred of `endpoint.connect`, which fires with the protocol.
     """
     if isinstance(protocol, asyncio.BaseProtocol):
-        connecting: Deferred[Any] = endpoint.connect(as_factory(lambda: protocol))
+        connecting: Deferred[_T] = endpoint.connect(as_factory(lambda: protocol))
     else:
         connecting = endpoint.connect(_One(protocol))
     return connecting

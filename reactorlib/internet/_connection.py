@@ -32,7 +32,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zope.interface import implementer
 
@@ -40,8 +40,8 @@ from reactorlib.internet import error
 from reactorlib.internet._flow import Flow
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._tls_transport import TLSTransport
-from reactorlib.internet._turn import flush_dirty, turn_of
-from reactorlib.internet.address import UNIXAddress, from_sockname
+from reactorlib.internet._turn import Turn, flush_dirty, turn_of
+from reactorlib.internet.address import UNIXAddress, from_sockname, tcp4
 from reactorlib.internet.defer import Deferred, fail, succeed
 from reactorlib.internet.interfaces import (
     IConsumer,
@@ -77,9 +77,11 @@ class Connection(asyncio.Protocol):
         tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
         client: whether this side has connected, rather than accepted.
         sessionno: how many its port had accepted before; -1 where there is no port.
+        turn: what connections of that loop share, if the caller has it.
 
     Attributes:
-        protocol: who is told of what comes in; may be exchanged at any time.
+        protocol: who is told of what comes in; may be exchanged at any time. None
+            before there is a connection, and when it is lost.
         connected: whether bytes may still flow.
         disconnecting: whether this side has begun to close it.
         TLS: whether it is encrypted.
@@ -126,6 +128,7 @@ class Connection(asyncio.Protocol):
         tls: Callable[[Any], TLSEngine] | None = None,
         client: bool = False,
         sessionno: int = -1,
+        turn: Turn | None = None,
     ) -> None:
         self.sessionno = sessionno
         self._build: Callable[[Any], Any] | None = build
@@ -133,7 +136,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._tls = tls
         self._client = client
-        self._turn = turn_of(loop)
+        self._turn = turn or turn_of(loop)
         self._context = contextvars.copy_context()
         self._paused = False
         #: Whether reading waits until the peer has taken the answers to what it has sent.
@@ -151,29 +154,29 @@ class Connection(asyncio.Protocol):
 
     # -- what asyncio calls ---------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not an assertion: uvloop's transports do not derive from asyncio's.
-        transport = cast(asyncio.Transport, transport)
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._send = transport.write
         build, self._build = self._build, None
         assert build is not None
         peername = transport.get_extra_info("peername")
-        sock = transport.get_extra_info("socket")
-        if peername is None and sock is not None and sock.family != socket.AF_UNIX:
-            # The peer has reset the connection before it was accepted.
-            transport.abort()
-            return
+        if type(peername) is tuple and len(peername) == 2:
+            peer: Any = tcp4(*peername)
+        else:
+            sock = transport.get_extra_info("socket")  # uvloop has to make it
+            if peername is None and sock is not None and sock.family != socket.AF_UNIX:
+                # The peer has reset the connection before it was accepted.
+                transport.abort()
+                return
+            peer = self.getPeer()
         if self._tls is not None:
             try:
                 self._secure_with(self._tls(self))
             except Exception as exception:
                 self._fail("TLS could not be set up; the connection is dropped", exception)
                 return
-        elif transport.get_extra_info("ssl_object") is not None:
-            self.__class__ = self._secure  # the loop does TLS itself
         try:
-            self.protocol = build(self.getPeer())
+            self.protocol = build(peer)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exception:
@@ -298,6 +301,8 @@ class Connection(asyncio.Protocol):
         lost, self._lost = self._lost, None
         if lost is not None:
             lost(self, reason)
+        # What refers to this object in its turn: nothing is left for the collector to find.
+        self.protocol = self._flow = self._early = None
 
     def _fail(self, message: str, exception: BaseException) -> None:
         """An error in the protocol costs it its connection, and is reported once."""
@@ -622,10 +627,12 @@ class Connection(asyncio.Protocol):
     def logPrefix(self) -> str:
         """The protocol's name in logs."""
         named = getattr(self.protocol, "logPrefix", None)
-        return str(named()) if named is not None else type(self.protocol).__name__
+        if named is not None:
+            return str(named())
+        return type(self if self.protocol is None else self.protocol).__name__
 
     def __repr__(self) -> str:
-        name = type(self.protocol).__name__
+        name = type(self if self.protocol is None else self.protocol).__name__
         if not self.connected:
             return f"<{name}, not connected>"
         state = ", closing" if self.disconnecting else ""

@@ -15,7 +15,7 @@ from reactorlib.internet import error
 from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._listening_socket import ListeningSocket
 from reactorlib.internet._tls._settings import engine_for
-from reactorlib.internet._turn import turn_of
+from reactorlib.internet._turn import Turn, turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
@@ -133,11 +133,11 @@ class StreamPort:
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
 
-    def _accepted(self, loop: asyncio.AbstractEventLoop) -> Connection:
+    def _accepted(self, loop: asyncio.AbstractEventLoop, turn: Turn) -> Connection:
         number = self.numberAccepted
-        self.numberAccepted += 1
+        self.numberAccepted = number + 1
         return self._connection(
-            self.factory.buildProtocol, loop, self._lost_hook, self._tls, sessionno=number
+            self.factory.buildProtocol, loop, self._lost_hook, self._tls, False, number, turn
         )
 
     def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
@@ -156,7 +156,7 @@ class StreamPort:
             # moment, we need the server before that.
             server = await self._create_server(
                 loop,
-                partial(self._accepted, loop),
+                partial(self._accepted, loop, turn_of(loop)),
                 sock,
             )
             if self._socket is not sock:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from zope.interface import Attribute, Interface, implementer
 
 from reactorlib.cred import credentials as _credentials
 from reactorlib.cred import error, passwords
-from reactorlib.cred._compare import same_secret
+from reactorlib.cred._compare import as_bytes, same_secret
 from reactorlib.internet import threads
 from reactorlib.internet.defer import Deferred, fail, maybeDeferred, succeed
 
@@ -99,11 +99,12 @@ class InMemoryUsernamePasswordDatabaseDontUse:
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """A Deferred with the user name."""
-        if credentials.username not in self.users:
+        for name in (credentials.username, as_bytes(credentials.username)):
+            if name in self.users:
+                break
+        else:
             return fail(error.UnauthorizedLogin())
-        matched: Deferred[Any] = maybeDeferred(
-            credentials.checkPassword, self.users[credentials.username]
-        )
+        matched: Deferred[Any] = maybeDeferred(credentials.checkPassword, self.users[name])
         return matched.addCallback(_decide, credentials.username)
 
 
@@ -173,6 +174,7 @@ class FilePasswordDB:
             KeyError: there is nobody of that name.
             UnauthorizedLogin: the file cannot be read.
         """
+        username = cast(bytes, as_bytes(username))
         if not self.caseSensitive:
             username = username.lower()
         try:
@@ -204,7 +206,10 @@ class FilePasswordDB:
             matched = maybeDeferred(credentials.checkPassword, password)
         elif _credentials.IUsernamePassword.providedBy(credentials):
             matched = threads.deferToThread(
-                self.hash, credentials.username, credentials.password, password
+                self.hash,
+                cast(bytes, as_bytes(credentials.username)),
+                cast(bytes, as_bytes(credentials.password)),
+                password,
             )
             matched.addCallback(same_secret, password)
         else:
@@ -235,7 +240,7 @@ class HashedPasswordDB:
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """A Deferred with the user name."""
-        stored = self.users.get(credentials.username)
+        stored = self.users.get(cast(bytes, as_bytes(credentials.username)))
         matched: Deferred[Any] = threads.deferToThread(
             passwords.verifyPassword, credentials.password, stored
         )

@@ -39,6 +39,8 @@ async def test_a_file(file: Path, cache: bool) -> None:
     with pytest.raises(KeyError):
         db.getUser(b"nonsense")
     assert await db.requestAvatarId(UsernamePassword(b"alice", b"wonder")) == b"alice"
+    text: Any = UsernamePassword("alice", "wonder")  # type: ignore[arg-type]
+    assert await db.requestAvatarId(text) == b"alice"
     for name, password in ((b"alice", b"wonde"), (b"bob", b"b"), (b"", b"")):
         with pytest.raises(error.UnauthorizedLogin):
             await db.requestAvatarId(UsernamePassword(name, password))

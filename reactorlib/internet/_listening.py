@@ -14,6 +14,7 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._listening_socket import ListeningSocket
+from reactorlib.internet._second_names import ListeningNames
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._turn import Turn, turn_of
 from reactorlib.internet.address import from_sockname
@@ -35,7 +36,7 @@ _log = logging.getLogger("reactorlib.internet.tcp")
 
 
 @implementer(IListeningPort)
-class StreamPort:
+class StreamPort(ListeningNames):
     """
     Where connections are accepted.
 
@@ -249,19 +250,6 @@ class StreamPort:
             self._ending.discard(connection)
             if not self._ending:
                 self._ended.callback(None)
-
-    @property
-    def disconnected(self) -> bool:
-        """Whether it does not listen."""
-        return not self.connected
-
-    def connectionLost(self, reason: object = None) -> None:
-        """The same as `stopListening`."""
-        self.stopListening()
-
-    def loseConnection(self, connDone: object = None) -> Deferred[None]:
-        """The same as `stopListening`."""
-        return self.stopListening()
 
     @property
     def socket(self) -> Socket | None:

@@ -23,6 +23,7 @@ from reactorlib.internet import error
 from reactorlib.internet import reactor as the_reactor
 from reactorlib.internet._current import current_reactor
 from reactorlib.internet._pipe_ends import ReadEnd, TwoEnds, WriteEnd
+from reactorlib.internet._second_names import ReadingNames
 from reactorlib.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -47,7 +48,7 @@ class PipeAddress:
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class StandardIO(TwoEnds):
+class StandardIO(ReadingNames, TwoEnds):
     """
     A connection with whoever is at the other end of standard input and output.
 
@@ -266,14 +267,6 @@ class StandardIO(TwoEnds):
     def _read_on(self) -> None:
         if not (self._paused or self._held_back or self.disconnecting):
             super().resumeProducing()
-
-    def stopReading(self) -> None:
-        """An older name of `pauseProducing`."""
-        self.pauseProducing()
-
-    def startReading(self) -> None:
-        """An older name of `resumeProducing`."""
-        self.resumeProducing()
 
 
 class _Descriptors:

@@ -22,6 +22,7 @@ SERVERS: dict[str, list[str]] = {
     "poetry_proxy.py": ["127.0.0.1:1"],
     "poetry_transform.py": [],
     "idle_timeout.py": ["--seconds", "60"],
+    "ftp_server.py": ["--directory", "."],
 }
 
 #: What to say to a server, and how its answer begins: then it has surely noticed us.
@@ -33,6 +34,7 @@ TALK: dict[str, tuple[bytes, bytes]] = {
     "poetry_proxy.py": (b"", b"No poem today"),
     "poetry_transform.py": (b"9:shout.now,", b"3:NOW,"),
     "idle_timeout.py": (b"x", b"1 bytes so far"),
+    "ftp_server.py": (b"", b"220 "),
 }
 
 #: The clients, with what their command lines need after the server's address.
@@ -67,7 +69,11 @@ def test_a_server_says_where_it_listens_and_ends_on_sigterm(
     prefix, _, rest = line.partition("Listening on 127.0.0.1:")
     port, _, hint = rest.partition(" - try: ")
     assert (prefix, int(port) > 0) == ("", True)
-    assert hint in (f"nc localhost {port}", f"python transform_client.py {port} shout")
+    assert hint in (
+        f"nc localhost {port}",
+        f"python transform_client.py {port} shout",
+        f"curl ftp://localhost:{port}/",
+    )
     peer = dial(("127.0.0.1", int(port)))
     said, answer = TALK[name]
     peer.send(said)

@@ -26,6 +26,7 @@ from reactorlib.internet.endpoints._servers import (
 from reactorlib.internet.endpoints._wrapping import wrapServerTLS
 from reactorlib.internet.interfaces import IStreamServerEndpointStringParser
 from reactorlib.internet.ssl import Certificate, DiffieHellmanParameters, TLSVersion
+from reactorlib.python.filepath import FilePath
 from reactorlib.python.systemd import ListenFDs
 
 __all__ = ["SERVER_KINDS"]
@@ -121,7 +122,7 @@ class _SSLServerParser(_ServerParser):
                 )
             options["extraCertChain"] = [Certificate.loadPEM(each) for each in chain]
         if dhParameters is not None:
-            options["dhParameters"] = DiffieHellmanParameters.fromFile(dhParameters)
+            options["dhParameters"] = DiffieHellmanParameters.fromFile(FilePath(dhParameters))
         key = values.pem("privateKey", privateKey)
         certificate = key if certKey is None else values.pem("certKey", certKey)
         settings = CertificateOptions(key, certificate, **options)

@@ -1,0 +1,1 @@
+"""Who is there, and what they may use: credentials, checkers and portals."""

@@ -332,6 +332,7 @@ def test_what_is_not_text(reactor: Any) -> None:
 
 class Pigeon:
     prefix = "pigeon"
+    _make = None  # its own affair
 
     def parseStreamServer(self, reactor: Any, *args: str, **kwargs: str) -> Any:
         return reactor, args, kwargs

@@ -20,7 +20,7 @@ from reactorlib.internet.endpoints._hostname import HostnameEndpoint
 from reactorlib.internet.endpoints._wrapping import wrapClientTLS
 from reactorlib.internet.interfaces import IStreamClientEndpointStringParserWithReactor
 
-__all__ = ["CLIENT_KINDS"]
+__all__ = ["CLIENT_KINDS", "_ClientParser"]
 
 
 @implementer(IStreamClientEndpointStringParserWithReactor)

@@ -19,7 +19,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from reactorlib.internet.endpoints._client_kinds import CLIENT_KINDS
+from reactorlib.internet.endpoints._client_kinds import CLIENT_KINDS, _ClientParser
 from reactorlib.internet.endpoints._describe import (
     Description,
     UnknownKind,
@@ -27,7 +27,7 @@ from reactorlib.internet.endpoints._describe import (
     call,
     take_apart,
 )
-from reactorlib.internet.endpoints._server_kinds import SERVER_KINDS
+from reactorlib.internet.endpoints._server_kinds import SERVER_KINDS, _ServerParser
 
 __all__ = ["clientFromString", "serverFromString"]
 
@@ -75,7 +75,8 @@ def serverFromString(reactor: Any, description: str | bytes) -> Any:
     """
     parts = take_apart(as_text(description))
     parser = _parser(parts, SERVER_KINDS, SERVER_GROUP)
-    return call(getattr(parser, "_make", parser.parseStreamServer), reactor, parts)
+    make = parser._make if isinstance(parser, _ServerParser) else parser.parseStreamServer
+    return call(make, reactor, parts)
 
 
 def clientFromString(reactor: Any, description: str | bytes) -> Any:
@@ -96,5 +97,5 @@ def clientFromString(reactor: Any, description: str | bytes) -> Any:
     """
     parts = take_apart(as_text(description))
     parser = _parser(parts, CLIENT_KINDS, CLIENT_GROUP)
-    make = getattr(parser, "_make", parser.parseStreamClient)
+    make = parser._make if isinstance(parser, _ClientParser) else parser.parseStreamClient
     return call(make, reactor, parts, skip_named=True)

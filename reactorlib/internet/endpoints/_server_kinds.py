@@ -29,7 +29,7 @@ from reactorlib.internet.ssl import Certificate, DiffieHellmanParameters, TLSVer
 from reactorlib.python.filepath import FilePath
 from reactorlib.python.systemd import ListenFDs
 
-__all__ = ["SERVER_KINDS"]
+__all__ = ["SERVER_KINDS", "_ServerParser"]
 
 
 @implementer(IStreamServerEndpointStringParser)

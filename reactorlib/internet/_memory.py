@@ -19,14 +19,13 @@ from zope.interface import classImplements
 
 from reactorlib.internet._connection import Connection
 from reactorlib.internet._secure import Secure
+from reactorlib.internet._write_buffer import WriteBuffer
 from reactorlib.internet.interfaces import ISSLTransport
 
 __all__ = ["PIECE", "MemoryConnection", "MemoryTransport", "connect", "connect_protocols"]
 
 #: The most that arrives at once, in bytes; a socket's read has such a limit too.
 PIECE = 65536
-
-_HIGH_WATER = 65536
 
 
 def connect(
@@ -76,7 +75,7 @@ MemoryConnection._secure = SecureMemoryConnection
 classImplements(SecureMemoryConnection, ISSLTransport)  # type: ignore[misc]  # as said
 
 
-class MemoryTransport(asyncio.Transport):
+class MemoryTransport(WriteBuffer, asyncio.Transport):
     """One of the two; see `connect`."""
 
     _peer: MemoryTransport
@@ -87,9 +86,6 @@ class MemoryTransport(asyncio.Transport):
         self._protocol: Any = protocol
         self._context = contextvars.copy_context()
         self._queue: deque[bytes] = deque()
-        self._size = 0
-        self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
-        self._choked = False
         self._paused = False
         self._eof = False
         self._eof_sent = False
@@ -157,27 +153,8 @@ class MemoryTransport(asyncio.Transport):
         self._size -= size
         return b"".join(pieces)
 
-    def _tell_flow(self) -> None:
-        if self._size > self._high and not self._choked:
-            self._choked = True
-            self._protocol.pause_writing()
-        elif self._choked and self._size <= self._low and not self._lost:
-            self._choked = False
-            self._protocol.resume_writing()
-
-    def get_write_buffer_size(self) -> int:
-        """How many bytes the peer has not taken."""
-        return self._size
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """When the protocol is told to resume, and to pause writing."""
-        return self._low, self._high
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """When to tell the protocol to pause and resume writing."""
-        self._high = _HIGH_WATER if high is None else high
-        self._low = self._high // 4 if low is None else low
-        self._tell_flow()
+    def _may_go_on(self) -> bool:
+        return not self._lost
 
     # -- from the peer to here ------------------------------------------------
 

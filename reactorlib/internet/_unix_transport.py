@@ -20,6 +20,7 @@ import socket
 from collections import deque
 from typing import Any
 
+from reactorlib.internet._write_buffer import WriteBuffer
 from reactorlib.internet.error import FileDescriptorOverrun
 
 __all__ = ["UNIXTransport"]
@@ -27,7 +28,6 @@ __all__ = ["UNIXTransport"]
 _READ = 65536
 #: How many descriptors one message may carry: Linux allows 253.
 _MOST_DESCRIPTORS = 253
-_HIGH_WATER = 65536
 
 
 class _Draining(asyncio.Protocol):
@@ -49,7 +49,7 @@ class _Draining(asyncio.Protocol):
         self._successor._old_lost(exc)
 
 
-class UNIXTransport(asyncio.Transport):
+class UNIXTransport(WriteBuffer, asyncio.Transport):
     """
     One connection's transport.
 
@@ -83,7 +83,6 @@ class UNIXTransport(asyncio.Transport):
         self._size = self._sent = 0
         #: Descriptors, each with how many bytes go before it.
         self._descriptors: deque[tuple[int, int]] = deque()
-        self._high, self._low = _HIGH_WATER, _HIGH_WATER // 4
         #: Whether the protocol has been told to pause writing; perhaps by the old transport.
         self._choked = bool(getattr(protocol, "_choked", False))
         self._writing = False
@@ -279,27 +278,8 @@ class UNIXTransport(asyncio.Transport):
             else:
                 queue[0] = data[sent:]
 
-    def _tell_flow(self) -> None:
-        if self._size > self._high and not self._choked:
-            self._choked = True
-            self._protocol.pause_writing()
-        elif self._choked and self._size <= self._low and self._old is None and not self._lost:
-            self._choked = False
-            self._protocol.resume_writing()
-
-    def get_write_buffer_size(self) -> int:
-        """How many bytes wait."""
-        return self._size
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        """When the protocol is told to resume, and to pause writing."""
-        return self._low, self._high
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """When to tell the protocol to pause and resume writing."""
-        self._high = _HIGH_WATER if high is None else high
-        self._low = self._high // 4 if low is None else low
-        self._tell_flow()
+    def _may_go_on(self) -> bool:
+        return self._old is None and not self._lost
 
     def write_eof(self) -> None:
         """Send no more."""

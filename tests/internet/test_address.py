@@ -17,6 +17,7 @@ from reactorlib.internet.address import (
     IPv6Address,
     UNIXAddress,
     from_sockname,
+    tcp4,
 )
 from reactorlib.internet.interfaces import IAddress
 
@@ -139,3 +140,10 @@ def test_unix_addresses_of_the_same_file_are_equal(tmp_path: Path) -> None:
 def test_a_unix_address_takes_any_name_that_a_file_may_have() -> None:
     assert UNIXAddress("/run/\udcff").name == b"/run/\xff"
     assert UNIXAddress(b"/run/\xff").name == b"/run/\xff"
+
+
+def test_an_address_that_the_system_has_given_is_as_any_other() -> None:
+    given = tcp4("127.0.0.1", 80)
+    assert (given, hash(given), repr(given)) == (FOUR, hash(FOUR), repr(FOUR))
+    with pytest.raises(AttributeError):
+        given.port = 1  # type: ignore[misc]

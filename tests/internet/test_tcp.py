@@ -13,6 +13,7 @@ import gc
 import socket
 import struct
 import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -44,6 +45,7 @@ from reactorlib.internet.protocol import ClientFactory, Factory, Protocol
 from reactorlib.internet.tcp import Connector, Port
 from reactorlib.python.failure import Failure
 
+from ._carriers import turns
 from ._refusing_loop import RefusingLoop
 
 pytestmark = pytest.mark.timeout(20)
@@ -1327,6 +1329,26 @@ async def test_data_can_be_handed_to_another_protocol(net: Net) -> None:
     peer.sock.close()
     await second.lost()
     assert (first.told, second.told) == (["made", "data"], ["made", "data", "lost"])
+
+
+async def test_a_lost_connection_leaves_nothing_for_the_collector(net: Net) -> None:
+    """Where connections come and go, it would have much to do."""
+    made: list[weakref.ref[Talker]] = []
+
+    def make() -> Talker:
+        talker = Talker(lambda talker, data: talker.transport.write(data))
+        made.append(weakref.ref(talker))
+        return talker
+
+    gc.disable()
+    try:
+        peer = await net.dial(net.listen(make))
+        await peer.send(b"1")
+        assert await peer.receive(1) == b"1"
+        peer.sock.close()
+        await turns(lambda: made[0]() is None)
+    finally:
+        gc.enable()
 
 
 # -- reading ------------------------------------------------------------------

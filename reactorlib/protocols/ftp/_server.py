@@ -455,6 +455,9 @@ class FTP(LineReceiver, TimeoutMixin):
     def cleanupDTP(self) -> None:
         """Be done with the data connection, or with waiting for it."""
         self._stop_listening()
+        abort = getattr(self.dtpInstance, "abort", None)
+        if abort is not None:
+            abort()
         factory, self.dtpFactory, self.dtpInstance = self.dtpFactory, None, None
         self._cannot_open = False
         if factory is not None:

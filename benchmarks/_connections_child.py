@@ -16,9 +16,10 @@ import tracemalloc
 from importlib import import_module
 from pathlib import Path
 
+from benchmarks._batch import Unknown, reactor_of
 from benchmarks._child import report
 from benchmarks._echo_raw import Echo, leave_allocation_trap
-from benchmarks._echo_twisted import Unknown, echo_factory
+from benchmarks._echo_twisted import echo_factory
 
 #: How many may wait to be accepted.
 BACKLOG = 1000
@@ -52,12 +53,7 @@ def run_raw(loop: str, pem: Path | None) -> None:
 
 def run(package: str, loop: str, pem: Path | None) -> None:
     """Serve with reactorlib or Twisted."""
-    options = {}
-    if package == "twisted":
-        import_module(f"twisted.internet.{loop}reactor").install()
-    elif loop == "uvloop":
-        options["loop_factory"] = import_module("uvloop").new_event_loop
-    reactor: Unknown = import_module(f"{package}.internet.reactor")
+    reactor, options = reactor_of(package, loop)
     where = {"backlog": BACKLOG, "interface": "127.0.0.1"}
     if pem is None:
         port = reactor.listenTCP(0, echo_factory(package), **where)

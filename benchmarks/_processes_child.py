@@ -10,18 +10,13 @@ Usage: python -m benchmarks._processes_child PEER LOOP OPERATION COUNT REPEATS
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import resource
-import time
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import Awaitable, Callable
 from importlib import import_module
-from typing import Any
 
-#: What comes from a package named at run time has no types that could be known here.
-Unknown = Any
+from benchmarks._batch import Sampler, Unknown, parse_arguments, reactor_of
 
 TRUE = "/bin/true"
 CAT = "/bin/cat"
@@ -37,40 +32,15 @@ WIDTH = {"spawn": 1, "side-by-side": 10, "big-parent": 1, "echo": 1}
 BALLAST = 256 << 20
 
 
-class Sampler:
-    """CPU and wall-clock time of the best of several repeats."""
-
-    def __init__(self, count: int, repeats: int) -> None:
-        self.count = count
-        self.repeats = repeats
-        self._best: tuple[float, float, float] | None = None
-
-    def start(self) -> None:
-        """A repeat begins."""
-        gc.collect()
-        self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-
-    def stop(self) -> None:
-        """It ends."""
-        before, since = self._start
-        elapsed, now = time.perf_counter() - since, resource.getrusage(resource.RUSAGE_SELF)
-        sample = (now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime, elapsed)
-        if self._best is None or sum(sample[:2]) < sum(self._best[:2]):
-            self._best = sample
-
-    def report(self) -> None:
-        """Print the best."""
-        assert self._best is not None
-        print(self.count, *self._best, flush=True)
-
-
 async def repeat(sampler: Sampler, run: Callable[[int], Awaitable[object]]) -> None:
     """Warm up, then measure."""
     await run(WARM_UP)
-    for _ in range(sampler.repeats):
+    again = True
+    while again:
+        gc.collect()
         sampler.start()
         await run(sampler.count)
-        sampler.stop()
+        again = sampler.stop()
     sampler.report()
 
 
@@ -169,26 +139,18 @@ def echo_with(protocol: Unknown, reactor: Unknown) -> Callable[[int, int, Unknow
 
 def run_reactor(package: str, loop: str, operation: str, sampler: Sampler) -> None:
     """Measure the processes of reactorlib or Twisted: they run the same program."""
-    options = {}
-    if package == "twisted":
-        import_module(f"twisted.internet.{loop}reactor").install()
-    elif loop == "uvloop":
-        options["loop_factory"] = import_module("uvloop").new_event_loop
-    reactor: Unknown = import_module(f"{package}.internet.reactor")
+    reactor, options = reactor_of(package, loop)
     protocol: Unknown = import_module(f"{package}.internet.protocol")
     make = echo_with if operation == "echo" else spawn_with
     work = make(protocol, reactor)
-    left = sampler.repeats
 
     def again() -> None:
+        gc.collect()
         sampler.start()
         work(sampler.count, WIDTH[operation], over)
 
     def over() -> None:
-        nonlocal left
-        sampler.stop()
-        left -= 1
-        if left:
+        if sampler.stop():
             again()
         else:
             sampler.report()
@@ -200,13 +162,7 @@ def run_reactor(package: str, loop: str, operation: str, sampler: Sampler) -> No
 
 def main() -> None:
     """Measure, print and end."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("package", choices=["raw", "reactorlib", "twisted"])
-    parser.add_argument("loop", choices=["asyncio", "epoll", "uvloop"])
-    parser.add_argument("operation", choices=WIDTH)
-    parser.add_argument("count", type=int)
-    parser.add_argument("repeats", type=int)
-    options = parser.parse_args()
+    options = parse_arguments(__doc__, WIDTH)
 
     ballast = bytearray(b"\1" * BALLAST) if options.operation == "big-parent" else b""
     sampler = Sampler(options.count, options.repeats)

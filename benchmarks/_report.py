@@ -96,7 +96,9 @@ def _sample_json(sample: Sample) -> dict[str, float]:
     }
 
 
-def describe(twisted_python: str, packages: Iterable[str], run: str) -> dict[str, str]:
+def describe(
+    twisted_python: str, packages: Iterable[str], run: str, theirs: Iterable[str] = ("twisted",)
+) -> dict[str, str]:
     """
     Describe the machine, the versions of what is compared, and the run; print it, too.
 
@@ -104,12 +106,13 @@ def describe(twisted_python: str, packages: Iterable[str], run: str) -> dict[str
         twisted_python: the interpreter that has Twisted.
         packages: what is compared, in this interpreter.
         run: how much is measured.
+        theirs: what is compared, in the interpreter that has Twisted.
     """
-    ours, theirs = versions(sys.executable, packages), versions(twisted_python, ["twisted"])
+    ours, others = versions(sys.executable, packages), versions(twisted_python, theirs)
     about = {
         **machine(),
         "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
-        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
+        "Twisted": ", ".join(f"{name} {version}" for name, version in others.items()),
         "run": run,
     }
     print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)

@@ -9,20 +9,15 @@ Usage: python -m benchmarks._threads_child PEER LOOP OPERATION COUNT REPEATS
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import itertools
-import resource
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
-#: What comes from a package named at run time has no types that could be known here.
-Unknown = Any
+from benchmarks._batch import Sampler, Unknown, parse_arguments, reactor_of
 
 #: As many threads as a reactor's pool has.
 THREADS = 10
@@ -126,12 +121,10 @@ OPERATIONS: dict[str, Operation] = {
 class Measurement:
     """An operation that is measured while the loop runs."""
 
-    def __init__(self, threads: Threads, operation: Operation, count: int, repeats: int) -> None:
+    def __init__(self, threads: Threads, operation: Operation, sampler: Sampler) -> None:
         self._threads = threads
         self._operation = operation
-        self._count = count
-        self._repeats = repeats
-        self._best: tuple[float, float, float] | None = None
+        self._sampler = sampler
 
     def begin(self) -> None:
         """Warm up first."""
@@ -143,20 +136,14 @@ class Measurement:
 
     def _measure(self) -> None:
         gc.collect()
-        self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        self._operation(self._threads, self._count, self._end)
+        self._sampler.start()
+        self._operation(self._threads, self._sampler.count, self._end)
 
     def _end(self) -> None:
-        before, since = self._start
-        elapsed, now = time.perf_counter() - since, resource.getrusage(resource.RUSAGE_SELF)
-        sample = (now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime, elapsed)
-        if self._best is None or sum(sample[:2]) < sum(self._best[:2]):
-            self._best = sample
-        self._repeats -= 1
-        if self._repeats:
+        if self._sampler.stop():
             self._again()
         else:
-            print(self._count, *self._best, flush=True)
+            self._sampler.report()
             self._threads.stop()
 
 
@@ -177,12 +164,7 @@ def run_raw(loop_name: str, begin: Callable[[Threads], None]) -> None:
 
 def run_reactor(package: str, loop: str, begin: Callable[[Threads], None]) -> None:
     """Measure the ways of reactorlib or Twisted: they run the same program."""
-    options = {}
-    if package == "twisted":
-        import_module(f"twisted.internet.{loop}reactor").install()
-    elif loop == "uvloop":
-        options["loop_factory"] = import_module("uvloop").new_event_loop
-    reactor: Unknown = import_module(f"{package}.internet.reactor")
+    reactor, options = reactor_of(package, loop)
     deferToThread: Unknown = import_module(f"{package}.internet.threads").deferToThread
 
     def defer(function: Callable[[], object], done: Callable[[Unknown], object]) -> None:
@@ -205,17 +187,11 @@ def run_reactor(package: str, loop: str, begin: Callable[[Threads], None]) -> No
 
 def main() -> None:
     """Measure, print and end."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("package", choices=["raw", "reactorlib", "twisted"])
-    parser.add_argument("loop", choices=["asyncio", "epoll", "uvloop"])
-    parser.add_argument("operation", choices=OPERATIONS)
-    parser.add_argument("count", type=int)
-    parser.add_argument("repeats", type=int)
-    options = parser.parse_args()
+    options = parse_arguments(__doc__, OPERATIONS)
 
     def begin(threads: Threads) -> None:
         operation = OPERATIONS[options.operation]
-        Measurement(threads, operation, options.count, options.repeats).begin()
+        Measurement(threads, operation, Sampler(options.count, options.repeats)).begin()
 
     if options.package == "raw":
         run_raw(options.loop, begin)

@@ -11,18 +11,14 @@ Usage: python -m benchmarks._timers_child PEER OPERATION COUNT REPEATS
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import resource
-import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-#: What comes from a package named at run time has no types that could be known here.
-Unknown = Any
+from benchmarks._batch import Sampler, Unknown, parse_arguments, reactor_of
 
 #: An operation does its part each time it is resumed, and yields where the loop is
 #: to go on: `TURN` for one turn, `FIRED` until every timer has fired.
@@ -151,42 +147,34 @@ OPERATIONS: dict[str, Operation] = {
 class Measurement:
     """An operation that is measured while the loop runs."""
 
-    def __init__(self, timers: Timers, operation: Operation, count: int, repeats: int) -> None:
+    def __init__(self, timers: Timers, operation: Operation, sampler: Sampler) -> None:
         self._timers = timers
         self._operation = operation
-        self._count = count
-        self._repeats = repeats
-        self._best: tuple[float, float, float] | None = None
+        self._sampler = sampler
 
     def begin(self) -> None:
         """Prepare a repeat, and let the loop settle."""
         gc.collect()
-        self._running = self._operation(self._timers, self._count)
+        self._running = self._operation(self._timers, self._sampler.count)
         next(self._running)
         # Two turns: uvloop starts a timer anew on the first.
         self._after_turns(2, self._measure)
 
     def _measure(self) -> None:
-        self._start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        self._sampler.start()
         if next(self._running) == FIRED:
             self._timers.fired = self._end
         else:
             self._after_turns(2, self._end)
 
     def _end(self) -> None:
-        before, since = self._start
-        elapsed, now = time.perf_counter() - since, resource.getrusage(resource.RUSAGE_SELF)
-        sample = (now.ru_utime - before.ru_utime, now.ru_stime - before.ru_stime, elapsed)
-        if self._best is None or sum(sample[:2]) < sum(self._best[:2]):
-            self._best = sample
+        again = self._sampler.stop()
         for handle in next(self._running):
             handle.cancel()
-        self._repeats -= 1
-        self._after_turns(2, self.begin if self._repeats else self._finish)
+        self._after_turns(2, self.begin if again else self._finish)
 
     def _finish(self) -> None:
-        assert self._best is not None
-        print(self._count, *self._best, flush=True)
+        self._sampler.report()
         self._timers.stop()
 
     def _after_turns(self, turns: int, function: Callable[[], None]) -> None:
@@ -214,12 +202,7 @@ def run_raw(loop_name: str, begin: Callable[[Timers], None]) -> None:
 
 def run_reactor(package: str, loop: str, begin: Callable[[Timers], None]) -> None:
     """Measure the timers of reactorlib or Twisted: they run the same program."""
-    options = {}
-    if package == "twisted":
-        import_module(f"twisted.internet.{loop}reactor").install()
-    elif loop == "uvloop":
-        options["loop_factory"] = import_module("uvloop").new_event_loop
-    reactor: Unknown = import_module(f"{package}.internet.reactor")
+    reactor, options = reactor_of(package, loop)
 
     def reset(calls: list[Unknown], delay: float) -> list[Unknown]:
         for call in calls:
@@ -235,17 +218,11 @@ def run_reactor(package: str, loop: str, begin: Callable[[Timers], None]) -> Non
 
 def main() -> None:
     """Measure, print and end."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("package", choices=["raw", "reactorlib", "twisted"])
-    parser.add_argument("loop", choices=["asyncio", "epoll", "uvloop"])
-    parser.add_argument("operation", choices=OPERATIONS)
-    parser.add_argument("count", type=int)
-    parser.add_argument("repeats", type=int)
-    options = parser.parse_args()
+    options = parse_arguments(__doc__, OPERATIONS)
 
     def begin(timers: Timers) -> None:
         operation = OPERATIONS[options.operation]
-        Measurement(timers, operation, options.count, options.repeats).begin()
+        Measurement(timers, operation, Sampler(options.count, options.repeats)).begin()
 
     if options.package == "raw":
         run_raw(options.loop, begin)

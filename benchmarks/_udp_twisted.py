@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from typing import Any
 
+from benchmarks._batch import Unknown, reactor_of
 from benchmarks._child import report
-
-#: What comes from a package named at run time has no types that could be known here.
-Unknown = Any
 
 
 def echo(package: str) -> Unknown:
@@ -32,12 +29,7 @@ def echo(package: str) -> Unknown:
 
 def serve(package: str, loop: str) -> None:
     """Listen on a free port of the loopback interface, report it, and serve for ever."""
-    options = {}
-    if package == "twisted":
-        import_module(f"twisted.internet.{loop}reactor").install()
-    elif loop == "uvloop":
-        options["loop_factory"] = import_module("uvloop").new_event_loop
-    reactor: Unknown = import_module(f"{package}.internet.reactor")
+    reactor, options = reactor_of(package, loop)
     port = reactor.listenUDP(0, echo(package), interface="127.0.0.1")
     report(port.getHost().port)
     reactor.run(**options)

@@ -32,8 +32,8 @@ from benchmarks._connections_client import (
 )
 from benchmarks._echo_client import Timing, Traffic, measure
 from benchmarks._echo_peers import LOOPS, RAW, TWISTED
-from benchmarks._harness import Peer, importable, interleave, pin, versions
-from benchmarks._report import format_table, machine, results_json, results_table
+from benchmarks._harness import Peer, importable, interleave, option_parser, pin
+from benchmarks._report import describe, format_table, results_json, results_table
 
 SMALL = b"x" * 64
 LARGE = b"x" * 65536
@@ -138,34 +138,15 @@ def write_certificate(path: Path) -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     peers = [peer.key for peer in make_peers(sys.executable, tls=False)]
-    parser = argparse.ArgumentParser(prog="connections", description="Compare connections.")
+    parser = option_parser(
+        "connections", "Compare connections.", peers, "servers started for each peer and scenario"
+    )
     add = parser.add_argument
-    add("--quick", action="store_true", help="one short round, to see that it runs")
-    add("--rounds", type=int, help="servers started for each peer and scenario (default: 5)")
     add("--count", type=int, help="idle connections whose memory is measured (default: 2,000)")
     choices = [*SCENARIOS, *MEMORY]
     add("--scenario", action="append", choices=choices, help="only this one (repeatable)")
-    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
     add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
-    add("--json", metavar="FILE", type=Path, help="write every sample there")
-    add(
-        "--twisted-python",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="an interpreter that has Twisted and pyOpenSSL, if this one has not",
-    )
     return parser.parse_args()
-
-
-def describe(twisted_python: str) -> dict[str, str]:
-    """Describe the machine and the versions of what is compared."""
-    ours = versions(sys.executable, ["reactorlib", "uvloop"])
-    theirs = versions(twisted_python, ["twisted", "OpenSSL"])
-    return {
-        **machine(),
-        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
-        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
-    }
 
 
 class Benchmark:
@@ -252,8 +233,12 @@ def main() -> int:
         pem = Path(directory) / "localhost.pem"
         write_certificate(pem)
         benchmark = Benchmark(options, pem)
-        about = {**describe(options.twisted_python), "run": str(benchmark)}
-        print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+        about = describe(
+            options.twisted_python,
+            ["reactorlib", "uvloop"],
+            str(benchmark),
+            theirs=["twisted", "OpenSSL"],
+        )
 
         scenarios: dict[str, object] = {}
         for key in options.scenario or [*SCENARIOS, *MEMORY]:

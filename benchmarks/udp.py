@@ -17,8 +17,8 @@ if not __package__:  # run as a file
 
 from benchmarks._echo_client import Timing, Traffic, measure
 from benchmarks._echo_peers import LOOPS, RAW, TWISTED
-from benchmarks._harness import Peer, Target, importable, interleave, pin, versions
-from benchmarks._report import machine, results_json, results_table, target_lines
+from benchmarks._harness import Peer, Target, importable, interleave, option_parser, pin
+from benchmarks._report import describe, results_json, results_table, target_lines
 from benchmarks._udp_client import Datagrams
 
 SCENARIOS = {
@@ -61,20 +61,12 @@ def _needed(loop: str) -> tuple[str, ...]:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     peers = [peer.key for peer in udp_peers(sys.executable)]
-    parser = argparse.ArgumentParser(prog="udp", description="Compare UDP echo servers.")
-    add = parser.add_argument
-    add("--quick", action="store_true", help="one short round, to see that it runs")
-    add("--rounds", type=int, help="servers started for each peer and scenario (default: 5)")
-    add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
-    add("--peer", action="append", choices=peers, help="only this one (repeatable)")
-    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
-    add("--json", metavar="FILE", type=Path, help="write every sample there")
-    add(
-        "--twisted-python",
-        metavar="PYTHON",
-        default=sys.executable,
-        help="an interpreter that has Twisted, if this one has not",
+    parser = option_parser(
+        "udp", "Compare UDP echo servers.", peers, "servers started for each peer and scenario"
     )
+    add = parser.add_argument
+    add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
+    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
     return parser.parse_args()
 
 
@@ -84,15 +76,8 @@ def main() -> int:
     rounds = options.rounds or (1 if options.quick else 5)
     timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
     pinning = pin(options.same_cpu)
-    ours = versions(sys.executable, ["reactorlib", "uvloop"])
-    theirs = versions(options.twisted_python, ["twisted"])
-    about = {
-        **machine(),
-        "versions": ", ".join(f"{name} {version}" for name, version in ours.items()),
-        "Twisted": ", ".join(f"{name} {version}" for name, version in theirs.items()),
-        "run": f"rounds: {rounds}, {timing.measured} s each, {pinning}",
-    }
-    print("\n".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+    run = f"rounds: {rounds}, {timing.measured} s each, {pinning}"
+    about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)
 
     scenarios: dict[str, object] = {}
     failed = 0

@@ -91,6 +91,11 @@ class LineSplitter:
             self._more += data
         self.idle = False
 
+    @property
+    def empty(self) -> bool:
+        """Once what `ready` returned last has been read: whether nothing is kept."""
+        return not (self._data or self._more)
+
     def next_line(self) -> bytes | None:
         """
         Return the next line without its delimiter, or None if it is incomplete.

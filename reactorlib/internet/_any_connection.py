@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from reactorlib.internet._connection import Connection
 from reactorlib.internet._tcp_connection import TCPConnection
 from reactorlib.internet._unix_connection import UNIXConnection
 
@@ -19,5 +20,8 @@ class AnyConnection(TCPConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         sock = transport.get_extra_info("socket")
         over_unix = sock is not None and sock.family == socket.AF_UNIX
-        self.__class__ = UNIXConnection if over_unix else TCPConnection  # type: ignore[assignment]
+        kind: type[Connection] = UNIXConnection if over_unix else TCPConnection
+        if transport.get_extra_info("ssl_object") is not None:
+            kind = kind._secure  # the loop does TLS itself
+        self.__class__ = kind  # type: ignore[assignment]
         self.connection_made(transport)

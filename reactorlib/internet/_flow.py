@@ -14,18 +14,38 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextvars import Context
+from typing import Any, Protocol
 
 from reactorlib.internet.defer import Deferred
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
-if TYPE_CHECKING:
-    from reactorlib.internet._connection import Connection
-
-__all__ = ["Flow"]
+__all__ = ["Flow", "Written"]
 
 _log = logging.getLogger("reactorlib.internet.tcp")
+
+
+class Written(Protocol):
+    """
+    What can have a `Flow`: a connection, or our end of a pipe.
+
+    Attributes:
+        _choked: whether its transport's buffer is over its limit.
+        _send: what it hands bytes to.
+    """
+
+    _loop: asyncio.AbstractEventLoop
+    _context: Context
+    _transport: Any
+    _choked: bool
+    _send: Callable[[bytes], Any]
+
+    def _stop_pulling(self) -> None:
+        """The pull producer is gone: send as ever."""
+
+    def _fail(self, message: str, exception: BaseException) -> None:
+        """The producer has raised something: report it, and end."""
 
 
 class Flow:
@@ -48,7 +68,7 @@ class Flow:
         "streaming",
     )
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Written) -> None:
         self._connection = connection
         self.producer: Any = None
         self.streaming = True

@@ -14,8 +14,9 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._listening_socket import ListeningSocket
+from reactorlib.internet._second_names import ListeningNames
 from reactorlib.internet._tls._settings import engine_for
-from reactorlib.internet._turn import turn_of
+from reactorlib.internet._turn import Turn, turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
@@ -35,7 +36,7 @@ _log = logging.getLogger("reactorlib.internet.tcp")
 
 
 @implementer(IListeningPort)
-class StreamPort:
+class StreamPort(ListeningNames):
     """
     Where connections are accepted.
 
@@ -133,11 +134,11 @@ class StreamPort:
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
 
-    def _accepted(self, loop: asyncio.AbstractEventLoop) -> Connection:
+    def _accepted(self, loop: asyncio.AbstractEventLoop, turn: Turn) -> Connection:
         number = self.numberAccepted
-        self.numberAccepted += 1
+        self.numberAccepted = number + 1
         return self._connection(
-            self.factory.buildProtocol, loop, self._lost_hook, self._tls, sessionno=number
+            self.factory.buildProtocol, loop, self._lost_hook, self._tls, False, number, turn
         )
 
     def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
@@ -156,7 +157,7 @@ class StreamPort:
             # moment, we need the server before that.
             server = await self._create_server(
                 loop,
-                partial(self._accepted, loop),
+                partial(self._accepted, loop, turn_of(loop)),
                 sock,
             )
             if self._socket is not sock:
@@ -249,19 +250,6 @@ class StreamPort:
             self._ending.discard(connection)
             if not self._ending:
                 self._ended.callback(None)
-
-    @property
-    def disconnected(self) -> bool:
-        """Whether it does not listen."""
-        return not self.connected
-
-    def connectionLost(self, reason: object = None) -> None:
-        """The same as `stopListening`."""
-        self.stopListening()
-
-    def loseConnection(self, connDone: object = None) -> Deferred[None]:
-        """The same as `stopListening`."""
-        return self.stopListening()
 
     @property
     def socket(self) -> Socket | None:

@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from reactorlib.internet import error
 from reactorlib.internet._flow import Flow
@@ -22,10 +22,7 @@ from reactorlib.internet.defer import Deferred, fail, succeed
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
-if TYPE_CHECKING:
-    from reactorlib.internet._connection import Connection
-
-__all__ = ["ReadEnd", "WriteEnd"]
+__all__ = ["ReadEnd", "TwoEnds", "WriteEnd"]
 
 _log = logging.getLogger("reactorlib.internet.process")
 
@@ -124,7 +121,10 @@ class ReadEnd(_End, asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
 
-    abort = close
+    def abort(self, reason: Failure | None = None) -> None:
+        """Read no more; `reason` is what the owner is told, if it is given."""
+        self._reason = reason or self._reason
+        self.close()
 
 
 class _Waiting:
@@ -164,8 +164,7 @@ class WriteEnd(_End):
         #: Whether whoever writes much is to wait, as is so until there is a transport.
         self._choked = True
         self._loop: Any = None
-        # Of a connection, a flow uses what is here as well.
-        self._flow = Flow(cast("Connection", self))
+        self._flow = Flow(self)
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to write."""
@@ -267,12 +266,83 @@ class WriteEnd(_End):
         self._send = _discard
         self._transport.close()
 
-    def abort(self) -> None:
-        """Close now, and drop what has not left."""
+    def overrun(self) -> bool:
+        """Whether it is full and nothing waits that knows of it: no producer."""
+        return self._choked and not self.lost and self._flow.producer is None
+
+    def abort(self, reason: Failure | None = None) -> None:
+        """Close now, and drop what has not left; `reason` is told as why, if it is given."""
+        self._reason = reason or self._reason
         self.closing = True
         self._send = _discard
         if not self.lost:
             self._transport.abort()
+
+
+class TwoEnds:
+    """
+    What a transport has that reads from one end and writes to another; either may be lost.
+    """
+
+    _reader: ReadEnd | None
+    _writer: WriteEnd | None
+    #: Why there is nothing to write to any more, if that is known.
+    _reason: Failure | None = None
+
+    def loseConnection(self) -> None:
+        """Close."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        """
+        Write `data`, in order, never waiting. Once the end is closed it is dropped.
+
+        Raises:
+            TypeError: it is not bytes.
+        """
+        if self._writer is not None:
+            self._writer.write(data)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Write several pieces as one."""
+        self.write(b"".join(data))
+
+    def drain(self) -> Deferred[None]:
+        """
+        Wait until there is room to write more.
+
+        Returns:
+            a Deferred that fires with None; it fails if what is written to is lost first.
+        """
+        if self._writer is None:
+            return fail(self._reason or Failure(error.ConnectionDone()))
+        return self._writer.drain()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let `producer` know when to write; see `IConsumer`."""
+        if self._writer is None:
+            producer.stopProducing()
+        else:
+            self._writer.register(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        if self._writer is not None:
+            self._writer.unregister()
+
+    def pauseProducing(self) -> None:
+        """Read no more until `resumeProducing`."""
+        if self._reader is not None:
+            self._reader.pause()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        if self._reader is not None:
+            self._reader.resume()
+
+    def stopProducing(self) -> None:
+        """Close, as `loseConnection`."""
+        self.loseConnection()
 
 
 def _discard(data: bytes) -> None:

@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from reactorlib.internet._connection import Connection
+    from reactorlib.internet._connection._core import Core
 
 __all__ = ["Turn", "end_connections", "flush_dirty", "turn_of"]
 
@@ -26,9 +27,9 @@ class Turn:
 
     def __init__(self) -> None:
         #: The connection whose read is being handled, or None.
-        self.reading: Connection | None = None
+        self.reading: Core | None = None
         #: Other connections that were written to during that read.
-        self.dirty: list[Connection] = []
+        self.dirty: list[Core] = []
         #: Every connection that has a transport.
         self.open: set[Connection] = set()
         #: Set when `open` becomes empty, while somebody waits for that.

@@ -33,6 +33,19 @@ class IPv4Address:
         _check_ip_type(self.type)
 
 
+def tcp4(host: str, port: int) -> IPv4Address:
+    """The address of a TCP connection, which is not checked: the system has given it."""
+    address = _new(IPv4Address)
+    attributes = address.__dict__
+    attributes["type"] = "TCP"
+    attributes["host"] = host
+    attributes["port"] = port
+    return address
+
+
+_new = object.__new__
+
+
 @implementer(IAddress)
 @dataclass(frozen=True)
 class IPv6Address:
@@ -96,6 +109,14 @@ class UNIXAddress:
     def __repr__(self) -> str:
         shown = None if self.name is None else os.fsdecode(self.name)
         return f"UNIXAddress({shown!r})"
+
+
+@implementer(IAddress)
+class _ProcessAddress:
+    """Either end of a connection with a process: nothing is known of it."""
+
+    def __repr__(self) -> str:
+        return "_ProcessAddress()"
 
 
 if TYPE_CHECKING:

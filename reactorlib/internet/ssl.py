@@ -36,6 +36,7 @@ from reactorlib.internet._tls._ciphers import (
     OpenSSLCipher,
 )
 from reactorlib.internet._tls._client import ClientTLSOptions, optionsForClientTLS
+from reactorlib.internet._tls._directory import DirectoryOptions
 from reactorlib.internet._tls._keys import KeyPair, PublicKey
 from reactorlib.internet._tls._legacy import (
     ClientContextFactory,
@@ -82,6 +83,7 @@ __all__ = [
     "ContextFactory",
     "DefaultOpenSSLContextFactory",
     "DiffieHellmanParameters",
+    "DirectoryOptions",
     "DistinguishedName",
     "KeyPair",
     "OpenSSLDefaultPaths",

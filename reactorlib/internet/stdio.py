@@ -14,7 +14,7 @@ import contextvars
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from zope.interface import implementer
@@ -22,8 +22,8 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet import reactor as the_reactor
 from reactorlib.internet._current import current_reactor
-from reactorlib.internet._pipe_ends import ReadEnd, WriteEnd
-from reactorlib.internet.defer import Deferred, fail
+from reactorlib.internet._pipe_ends import ReadEnd, TwoEnds, WriteEnd
+from reactorlib.internet._second_names import ReadingNames
 from reactorlib.internet.interfaces import (
     IAddress,
     IConsumer,
@@ -48,7 +48,7 @@ class PipeAddress:
 
 
 @implementer(ITransport, IConsumer, IPushProducer)
-class StandardIO:
+class StandardIO(ReadingNames, TwoEnds):
     """
     A connection with whoever is at the other end of standard input and output.
 
@@ -81,7 +81,12 @@ class StandardIO:
         self.disconnected = False
         self._reactor = reactor
         self._context = contextvars.copy_context()
-        self._reason: Failure | None = None
+        self._paused = False
+        #: Whether reading waits until the other side has taken the answers to what it has sent.
+        self._held_back = False
+        #: Whether something has been written while the last read was handled.
+        self._answered = False
+        self._aborted = False
         # Called at the end of the process, if nothing ends before.
         self._put_back = weakref.finalize(self, _Descriptors(stdin, stdout).put_back)
         reading, writing = os.dup(stdin), os.dup(stdout)
@@ -105,7 +110,23 @@ class StandardIO:
 
     def _data(self, data: bytes) -> None:
         if not (self.disconnecting or self.disconnected):
+            self._answered = False
             self._tell(lambda: self.protocol.dataReceived(data), "dataReceived")
+            writer = self._writer
+            if self._answered and writer is not None and writer.overrun():
+                self._hold_back(writer)
+
+    def _hold_back(self, writer: WriteEnd) -> None:
+        """The other side is answered while it does not take the answers: read no more for now."""
+
+        def go_on(_: object) -> None:
+            self._held_back = False
+            self._read_on()
+
+        if not self._held_back:
+            self._held_back = True
+            super().pauseProducing()
+            writer.drain().addBoth(go_on)
 
     def _tell(self, call: Callable[[], object], what: str) -> None:
         """Tell the protocol; what it raises costs it the connection."""
@@ -136,7 +157,9 @@ class StandardIO:
         self._writer = None
         if self.disconnected:
             return
-        if self.disconnecting:
+        if not reason.check(error.ConnectionClosed):
+            self._lost(reason)  # an error in a producer
+        elif self.disconnecting:
             self._lost(self._reason or reason)
         elif IHalfCloseableProtocol.providedBy(self.protocol):
             self._tell(self.protocol.writeConnectionLost, "writeConnectionLost")
@@ -149,7 +172,8 @@ class StandardIO:
     def _lost(self, reason: Failure) -> None:
         if self.disconnected:
             return
-        self._over()
+        self._reason = reason
+        self._over(reason)
         protocol, self.protocol = self.protocol, None
         try:
             protocol.connectionLost(reason)
@@ -158,13 +182,13 @@ class StandardIO:
         except BaseException as exception:
             report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
 
-    def _over(self) -> None:
+    def _over(self, reason: Failure | None = None) -> None:
         """Nothing is read or written any more."""
         self.disconnecting = self.disconnected = True
         self._reactor._held.discard(self)
         for end in (self._reader, self._writer):
             if end is not None:
-                end.abort()
+                end.abort(reason)
         self._put_back()
 
     def abandon(self) -> None:
@@ -180,22 +204,8 @@ class StandardIO:
         Raises:
             TypeError: it is not bytes.
         """
-        if self._writer is not None:
-            self._writer.write(data)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Write several pieces as one."""
-        if self._writer is not None:
-            self._writer.write_sequence(data)
-
-    def drain(self) -> Deferred[None]:
-        """
-        Wait until there is room to write more.
-
-        Returns:
-            a Deferred that fires with None; it fails if output is lost first.
-        """
-        return fail(error.ConnectionDone()) if self._writer is None else self._writer.drain()
+        self._answered = True
+        super().write(data)
 
     def loseConnection(self) -> None:
         """Read no more, and close once everything written has left. `connectionLost` follows."""
@@ -207,12 +217,24 @@ class StandardIO:
         if self._writer is not None:
             self._writer.close()
         else:
-            context = self._context.copy()
-            self._reactor._when_looping(
-                lambda loop: loop.call_soon(
-                    self._lost, Failure(error.ConnectionDone()), context=context
-                )
-            )
+            self._lose_soon(Failure(error.ConnectionDone()))
+
+    def abortConnection(self) -> None:
+        """Close now, and drop what has not left. `connectionLost` follows, later."""
+        if self.disconnected or self._aborted:
+            return
+        self._aborted = self.disconnecting = True
+        self._reason = Failure(error.ConnectionAborted())
+        for end in (self._reader, self._writer):
+            if end is not None:
+                end.abort(self._reason)
+        self._lose_soon(self._reason)
+
+    def _lose_soon(self, reason: Failure) -> None:
+        context = self._context.copy()
+        self._reactor._when_looping(
+            lambda loop: loop.call_soon(self._lost, reason, context=context)
+        )
 
     def loseWriteConnection(self) -> None:
         """
@@ -232,39 +254,19 @@ class StandardIO:
         """Where output goes to, as far as that is known."""
         return PipeAddress()
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Let `producer` know when to write; see `IConsumer`."""
-        if self._writer is None:
-            producer.stopProducing()
-        else:
-            self._writer.register(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Forget the producer."""
-        if self._writer is not None:
-            self._writer.unregister()
-
     def pauseProducing(self) -> None:
         """Read no more until `resumeProducing`."""
-        if self._reader is not None:
-            self._reader.pause()
+        self._paused = True
+        super().pauseProducing()
 
     def resumeProducing(self) -> None:
         """Read on."""
-        if self._reader is not None and not self.disconnecting:
-            self._reader.resume()
+        self._paused = False
+        self._read_on()
 
-    def stopProducing(self) -> None:
-        """Close, as `loseConnection`."""
-        self.loseConnection()
-
-    def stopReading(self) -> None:
-        """An older name of `pauseProducing`."""
-        self.pauseProducing()
-
-    def startReading(self) -> None:
-        """An older name of `resumeProducing`."""
-        self.resumeProducing()
+    def _read_on(self) -> None:
+        if not (self._paused or self._held_back or self.disconnecting):
+            super().resumeProducing()
 
 
 class _Descriptors:

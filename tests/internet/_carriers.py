@@ -23,6 +23,7 @@ from reactorlib.internet import reactor
 from reactorlib.internet._memory import connect_protocols
 from reactorlib.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol
+from reactorlib.internet.stdio import StandardIO
 from reactorlib.python.failure import Failure
 
 LOCAL = "127.0.0.1"
@@ -210,6 +211,30 @@ async def over_tls_in_memory(client: Side, server: Side, path: Path) -> AsyncIte
     yield
 
 
+@contextlib.asynccontextmanager
+async def over_pipes(client: Side, server: Side, path: Path) -> AsyncIterator[None]:
+    """As two programs that read each other's standard output."""
+    from_client, to_server = os.pipe()
+    from_server, to_client = os.pipe()
+    ends = (from_client, to_server, from_server, to_client)
+    try:
+        StandardIO(server, from_client, to_client)
+        StandardIO(client, from_server, to_server)
+    finally:
+        for fd in ends:  # each side has duplicates
+            os.close(fd)
+    # A loop that watches no descriptors takes a few turns to attach its own transports.
+    transports = [writing(side) for side in (client, server)]
+    await turns(lambda: all(hasattr(t._transport, "get_write_buffer_size") for t in transports))
+    yield
+
+
+def writing(side: Side) -> Any:
+    """What has the asyncio transport that a side writes to, as `_transport`."""
+    transport: Any = side.transport
+    return transport._writer if isinstance(transport, StandardIO) else transport
+
+
 CARRIERS: dict[str, Any] = {
     "tcp": over_tcp,
     "unix": over_unix,
@@ -217,6 +242,10 @@ CARRIERS: dict[str, Any] = {
     "starttls": over_starttls,
     "memory": over_memory,
     "tls in memory": over_tls_in_memory,
+    "pipes": over_pipes,
 }
 
 ENCRYPTED = {"tls", "starttls", "tls in memory"}
+
+#: Those without a reset: the other side sees an end like any other.
+ENDS_ALIKE = {"unix", "pipes"}

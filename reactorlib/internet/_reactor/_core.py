@@ -66,7 +66,9 @@ class LoopReactor:
         self._stopping = False
         #: Whether nothing is to be waited for any more.
         self._hurried = False
-        #: What closes everything after `run()`, or None.
+        #: Whether everything is to be closed before the loop stops.
+        self._one_run = False
+        #: What closes everything at the end of `run()`, or None.
         self._closes: asyncio.Task[None] | None = None
         #: While everything is closed, no new attempt to connect begins.
         self._closing = False
@@ -209,28 +211,52 @@ class LoopReactor:
             with runner, signals:
                 _current.bind(loop, self)
                 loop.call_soon(self._attach, loop)
-                self._looping = True
+                self._looping = self._one_run = True
                 try:
                     loop.run_forever()
                 finally:
-                    self._looping = False
-                    self._stopping = True
-                    self._event("shutdown").forget()
-                    self._closes = loop.create_task(self._close_all(loop))
-                    if self._hurried:
-                        loop.call_soon(self._closes.cancel)  # when it has done its first step
+                    self._one_run = False
+                    closes = self._begin_closing(loop)
                     try:
-                        loop.run_until_complete(self._closes)
+                        if closes.done():
+                            closes.result()
+                        else:
+                            loop.run_until_complete(closes)
                     except asyncio.CancelledError:
                         pass  # for `_end_now`
         finally:
             self.running = self._started = self._owned = self._stopping = False
+            self._looping = False
             self._signals = self._closes = None
             self._loop = self._thread = self._waiting_thread = self._given_loop = None
             for call in list(self._calls):
                 call.drop()
             self._has_run()
         signals.raise_again()
+
+    def _begin_closing(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """The task that closes everything."""
+        if self._closes is None:
+            self._looping = False
+            self._stopping = True
+            self._event("shutdown").forget()
+            self._closes = loop.create_task(self._close_all(loop))
+            if self._hurried:
+                loop.call_soon(self._closes.cancel)  # when it has done its first step
+        return self._closes
+
+    def _close_in_this_run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Close everything, and end the run of the loop with that.
+
+        In a run of its own it would miss a signal that comes between the two.
+        """
+        if self._one_run:
+            self._begin_closing(loop).add_done_callback(self._stop_loop)
+
+    def _stop_loop(self, closes: asyncio.Task[None]) -> None:
+        if self._one_run:  # and nothing else has ended it, like an exception
+            closes.get_loop().stop()
 
     def _has_run(self) -> None:
         """For other families of methods: `run()` is over, and its loop closed."""
@@ -335,11 +361,16 @@ class LoopReactor:
         """
         if self._loop is None or not self._looping:
             raise error.ReactorNotRunning("the reactor is not running a loop of its own")
+        loop = self._loop
         self._looping = False  # uvloop would carry a second stop over to its next run
-        if running_loop() is self._loop:
-            self._loop.stop()
+        here = running_loop() is loop
+        if self._owned:
+            schedule = loop.call_soon if here else loop.call_soon_threadsafe
+            schedule(self._close_in_this_run, loop)
+        elif here:
+            loop.stop()
         else:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            loop.call_soon_threadsafe(loop.stop)
 
     async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """

@@ -16,7 +16,7 @@ from reactorlib.internet._tls._versions import TYPE_DSA, TYPE_EC, TYPE_ED25519, 
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import (
@@ -183,6 +183,30 @@ def dump_certificate(original: Any, pem: bool) -> bytes:
     """A certificate, or a request for one."""
     dumped: bytes = original.public_bytes(Encoding.PEM if pem else Encoding.DER)
     return dumped
+
+
+def host_names(certificate: x509.Certificate) -> list[str]:
+    """The host names that a certificate is for; with none, the common name may be meant."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return [str(each.value) for each in common]
+    return extension.value.get_values_for_type(x509.DNSName)
+
+
+def has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether one certificate certifies another."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def valid_from(certificate: x509.Certificate) -> datetime.datetime:
+    """Since when a certificate is valid."""
+    return certificate.not_valid_before_utc
 
 
 def load_request(data: bytes, pem: bool) -> tuple[x509.CertificateSigningRequest, bool]:

@@ -11,7 +11,7 @@ from reactorlib.internet._tls._client import ascii_host
 from reactorlib.internet._tls._options import CertificateOptions, NameCallback, switch
 from reactorlib.internet._tls._settings import settings_for
 
-__all__ = ["SNIOptions"]
+__all__ = ["SNIOptions", "pattern"]
 
 
 class SNIOptions:
@@ -35,7 +35,7 @@ class SNIOptions:
     """
 
     def __init__(self, names: Mapping[str, Any], default: Any = None) -> None:
-        self._names = {_pattern(name): settings for name, settings in names.items()}
+        self._names = {pattern(name): settings for name, settings in names.items()}
         self._refuses = default is None
         self._default = CertificateOptions() if default is None else default
         self._callbacks: dict[tuple[bytes, ...], NameCallback] = {}
@@ -89,6 +89,12 @@ class SNIOptions:
         return settings
 
 
-def _pattern(name: str) -> str:
+def pattern(name: str) -> str:
+    """
+    A name of `SNIOptions` as it is compared.
+
+    Raises:
+        ValueError: it cannot be a host name.
+    """
     star, name = ("*.", name[2:]) if name.startswith("*.") else ("", name)
     return star + ascii_host(name).lower()

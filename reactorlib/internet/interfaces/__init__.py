@@ -22,7 +22,12 @@ from reactorlib.internet.interfaces._descriptors import (
     IReadWriteDescriptor,
     IWriteDescriptor,
 )
-from reactorlib.internet.interfaces._endpoints import IStreamClientEndpoint, IStreamServerEndpoint
+from reactorlib.internet.interfaces._endpoints import (
+    IStreamClientEndpoint,
+    IStreamClientEndpointStringParserWithReactor,
+    IStreamServerEndpoint,
+    IStreamServerEndpointStringParser,
+)
 from reactorlib.internet.interfaces._names import (
     IHostnameResolver,
     IHostResolution,
@@ -130,7 +135,9 @@ __all__ = [
     "IResolverSimple",
     "ISSLTransport",
     "IStreamClientEndpoint",
+    "IStreamClientEndpointStringParserWithReactor",
     "IStreamServerEndpoint",
+    "IStreamServerEndpointStringParser",
     "ISystemHandle",
     "ITCPTransport",
     "ITLSTransport",

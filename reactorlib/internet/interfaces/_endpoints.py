@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
     from reactorlib.internet.defer import Deferred
@@ -33,4 +33,52 @@ class IStreamServerEndpoint(Interface):
         Returns:
             a Deferred that fires with the port, or fails with
             `CannotListenError`.
+        """
+
+
+class IStreamServerEndpointStringParser(Interface):
+    """
+    A kind of server endpoint, for `serverFromString`.
+
+    Packages bring theirs as entry points of the group `reactorlib.endpoints.server`.
+    """
+
+    prefix: str = Attribute("What descriptions of this kind begin with.")
+
+    def parseStreamServer(reactor: Any, *args: str, **kwargs: str) -> IStreamServerEndpoint:
+        """
+        An endpoint.
+
+        Args:
+            reactor: the reactor to listen with.
+            args: what follows the prefix, between the colons, as it is meant:
+                without backslashes that quote.
+            kwargs: of that, what was given by name.
+
+        Raises:
+            ValueError: they make no sense.
+        """
+
+
+class IStreamClientEndpointStringParserWithReactor(Interface):
+    """
+    A kind of client endpoint, for `clientFromString`.
+
+    Packages bring theirs as entry points of the group `reactorlib.endpoints.client`.
+    """
+
+    prefix: str = Attribute("What descriptions of this kind begin with.")
+
+    def parseStreamClient(reactor: Any, *args: str, **kwargs: str) -> IStreamClientEndpoint:
+        """
+        An endpoint.
+
+        Args:
+            reactor: the reactor to connect with.
+            args: what follows the prefix, between the colons, as it is meant:
+                without backslashes that quote.
+            kwargs: of that, what was given by name.
+
+        Raises:
+            ValueError: they make no sense.
         """

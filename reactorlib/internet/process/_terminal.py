@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
-from reactorlib.internet import error
-from reactorlib.internet._pipe_ends import ReadEnd, WriteEnd
-from reactorlib.internet.defer import Deferred, fail
+from reactorlib.internet._pipe_ends import ReadEnd, TwoEnds, WriteEnd
 from reactorlib.internet.interfaces import IConsumer, IProcessTransport, IPushProducer
 from reactorlib.internet.process._base import BaseProcess
 from reactorlib.internet.process._command import check_command
@@ -24,7 +22,7 @@ __all__ = ["PTYProcess"]
 
 
 @implementer(IProcessTransport, IConsumer, IPushProducer)
-class PTYProcess(BaseProcess):
+class PTYProcess(TwoEnds, BaseProcess):
     """
     A process on a terminal, of which we have the other side.
 
@@ -106,46 +104,6 @@ class PTYProcess(BaseProcess):
     def fileno(self) -> int:
         """Our side of the terminal, to set its size, say; -1 once it is closed."""
         return self._master
-
-    def write(self, data: bytes) -> None:
-        """Type `data`."""
-        if self._writer is not None:
-            self._writer.write(data)
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Type several pieces, as one."""
-        if self._writer is not None:
-            self._writer.write_sequence(data)
-
-    def drain(self) -> Deferred[None]:
-        """As `Process.drain`."""
-        return fail(error.ConnectionDone()) if self._writer is None else self._writer.drain()
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Let `producer` know when to write."""
-        if self._writer is None:
-            producer.stopProducing()
-        else:
-            self._writer.register(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """Forget the producer."""
-        if self._writer is not None:
-            self._writer.unregister()
-
-    def pauseProducing(self) -> None:
-        """Read nothing until `resumeProducing`."""
-        if self._reader is not None:
-            self._reader.pause()
-
-    def resumeProducing(self) -> None:
-        """Read on."""
-        if self._reader is not None:
-            self._reader.resume()
-
-    def stopProducing(self) -> None:
-        """Hang up, as `loseConnection`."""
-        self.loseConnection()
 
     def loseConnection(self) -> None:
         """

@@ -89,7 +89,9 @@ def react(
     `SystemExit` from `main` decides the exit status; otherwise that is 0 after
     success and 1 after a failure. Where the reactor is stopped first, by
     `reactor.stop()` or by SIGINT or SIGTERM, `main` is cancelled once the shutdown
-    triggers are done, and the status is 0 unless it then fails.
+    triggers are done, and the status is 0 unless it then fails or raises
+    `SystemExit`: a first signal asks for an orderly end, and got it. A second one
+    cuts that short, and the process ends by it.
 
     Args:
         main: the program.

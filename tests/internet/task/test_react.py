@@ -226,26 +226,58 @@ def test_a_cancellation_of_its_own_is_a_failure(
     assert [type(error) for error in errors_in(caplog)] == [CancelledError]
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_the_program_in_good_order(name: str) -> None:
-    program = f"""
-import os, signal
+SIGNALLED = """
+import asyncio, os, signal, sys
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.task import react
+if sys.argv[1] == "uvloop":
+    import uvloop as loops
+else:
+    import asyncio as loops
 
 async def main(reactor):
     reactor.callLater(0, os.kill, os.getpid(), signal.{name})
     try:
         await Deferred()
     finally:
-        print("cleaned up")
+        print("cleaned up", flush=True)
+        {at_end}
 
-react(main)
+react(main, loop_factory=loops.new_event_loop)
 """
+
+
+def ended_by(name: str, loop: str, at_end: str = "pass") -> tuple[int, str, str]:
+    """How a program ends that has sent itself a signal: its status, and what it says."""
+    program = SIGNALLED.format(name=name, at_end=at_end)
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=20
+        [sys.executable, "-c", program, loop], capture_output=True, text=True, timeout=20
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "cleaned up\n", "")
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_program_in_good_order(name: str, loop: str) -> None:
+    assert ended_by(name, loop) == (0, "cleaned up\n", "")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_main_may_show_the_signal_in_the_status(loop: str) -> None:
+    at_end = "sys.exit(128 + signal.SIGTERM)"
+    assert ended_by("SIGTERM", loop, at_end) == (143, "cleaned up\n", "")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_second_signal_ends_the_program_as_it_ends_any_other(loop: str) -> None:
+    """While `main` cleans up, which takes for ever."""
+    at_end = (
+        "from reactorlib.internet._reactor import _signals; _signals._SAME_SIGNAL = 0; "
+        "reactor._loop.call_soon(os.kill, os.getpid(), signal.SIGTERM); "
+        "await asyncio.Event().wait()"
+    )
+    status, said, _ = ended_by("SIGTERM", loop, at_end)
+    assert (status, said) == (-15, "cleaned up\n")
 
 
 def test_an_error_is_seen_on_stderr() -> None:

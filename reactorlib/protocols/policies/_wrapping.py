@@ -1,9 +1,4 @@
-"""
-Wrappers: what stands between a transport and a protocol, and looks like the
-other one to each.
-
-A `WrappingFactory` makes them around the protocols of another factory.
-"""
+"""The wrapper and the factory that the others are made of."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""
-Protocols that cut the byte stream into lines or strings.
-
-Each owns a core from `reactorlib._sansio` that does the cutting, and delivers
-what comes out of it for as long as the protocol wants more.
-"""
+"""Protocols that receive lines."""
 
 from __future__ import annotations
 
@@ -11,46 +6,10 @@ import contextlib
 from typing import Any
 
 from reactorlib._sansio.lines import LineSplitter, LineTooLong
-from reactorlib._sansio.netstrings import NetstringParseError, NetstringParser, encode
 from reactorlib.internet.protocol import Protocol
+from reactorlib.protocols.basic._pausing import _PauseableMixin
 
-__all__ = ["LineReceiver", "NetstringParseError", "NetstringReceiver"]
-
-# Subclasses own every attribute name but the public ones, and few of them call
-# `__init__`. So what is private here has two underscores, and is made when the
-# first bytes come.
-
-
-class _PauseableMixin:
-    """
-    Be the push producer of what is received.
-
-    Attributes:
-        paused: whether nothing is delivered now; what comes meanwhile is kept.
-    """
-
-    paused = False
-    transport: Any
-
-    def pauseProducing(self) -> None:
-        """Deliver nothing, and let the peer wait, until `resumeProducing`."""
-        self.paused = True
-        self.transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """Deliver what has been kept, then what comes."""
-        self.paused = False
-        self.transport.resumeProducing()
-        self.dataReceived(b"")
-
-    def stopProducing(self) -> None:
-        """Deliver nothing more, and hang up."""
-        self.paused = True
-        self.transport.stopProducing()
-
-    def dataReceived(self, data: bytes) -> Any:
-        """Take bytes; none, to deliver what has been kept."""
-        raise NotImplementedError
+__all__ = ["LineOnlyReceiver", "LineReceiver"]
 
 
 class LineReceiver(Protocol, _PauseableMixin):
@@ -74,6 +33,7 @@ class LineReceiver(Protocol, _PauseableMixin):
     line_mode = 1
     __lines: LineSplitter | None = None
     __busy = False
+    __fresh = False  # nothing is kept
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -144,7 +104,27 @@ class LineReceiver(Protocol, _PauseableMixin):
         lines = self.__lines
         if lines is None:
             lines = self.__begin()
+        if self.__fresh:
+            # As a peer does that waits for answers: one line, and nothing else.
+            delimiter = self.delimiter
+            end = len(data) - len(delimiter)
+            if (
+                data.find(delimiter) == end >= 0
+                and self.line_mode
+                and end <= self.MAX_LENGTH
+                and not (self.paused or self.__busy)
+                and ((transport := self.transport) is None or not transport.disconnecting)
+            ):
+                self.__busy = True
+                try:
+                    self.lineReceived(data[:end])
+                finally:
+                    self.__busy = False
+                if self.__fresh:
+                    return None
+                data = b""
         if data:
+            self.__fresh = False
             lines.feed(data)
         if self.__busy:
             return None
@@ -191,6 +171,7 @@ class LineReceiver(Protocol, _PauseableMixin):
                         break
                 else:
                     if lines.idle:
+                        self.__fresh = lines.empty
                         return answer
                     continue
                 if transport is not None and transport.disconnecting:
@@ -210,66 +191,87 @@ class LineReceiver(Protocol, _PauseableMixin):
         return lines
 
 
-class NetstringReceiver(Protocol):
+class LineOnlyReceiver(Protocol):
     """
-    Sends and receives netstrings: https://cr.yp.to/proto/netstrings.txt.
+    Receives lines, and nothing but lines; cannot be paused.
 
-    Hangs up on a peer that sends anything else, or a string over `MAX_LENGTH`.
+    Each line becomes a call of `lineReceived`. Once the transport is disconnecting
+    no line is delivered, and what the peer still sends is dropped.
 
     Attributes:
-        MAX_LENGTH: how many bytes a received string may have.
-        brokenPeer: 1 after the peer sent what is no netstring, or too long a one;
-            all that it sends after that is dropped.
+        delimiter: what ends a line.
+        MAX_LENGTH: how many bytes a line may have, its delimiter not counted.
     """
 
-    # As in Twisted: what five digits can say.
-    MAX_LENGTH = 99999
-    brokenPeer = 0
-    __strings: NetstringParser
+    delimiter = b"\r\n"
+    # As in Twisted, and in `LineReceiver`.
+    MAX_LENGTH = 16384
+    __lines: LineSplitter | None = None
     __busy = False
 
-    def makeConnection(self, transport: Any) -> None:
-        """Take the transport, and expect a netstring."""
-        self.__strings = NetstringParser(self.MAX_LENGTH)
-        self.brokenPeer = 0
-        super().makeConnection(transport)
+    def lineReceived(self, line: bytes) -> None:
+        """
+        A line came in. For subclasses.
 
-    def stringReceived(self, string: bytes) -> None:
-        """A string came in, without what framed it. For subclasses."""
-        raise NotImplementedError("a NetstringReceiver needs a stringReceived()")
+        Args:
+            line: without its delimiter.
+        """
+        raise NotImplementedError("a LineOnlyReceiver needs a lineReceived()")
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        A line is over `MAX_LENGTH`, or will be. Hangs up, unless overridden.
+
+        The bytes are gone.
+
+        Args:
+            line: all that has come since the line began: a part of it, or more.
+        """
+        self.transport.loseConnection()
+
+    def sendLine(self, line: bytes) -> None:
+        """Send `line` and the delimiter, as one."""
+        self.transport.writeSequence((line, self.delimiter))
 
     def _give_back(self) -> bytes:
         """What has come and was not delivered: it is the transport's when TLS begins."""
-        return self.__strings.take()
-
-    def sendString(self, string: bytes) -> None:
-        """Send `string` as a netstring."""
-        self.transport.write(encode(string))
+        return b"" if self.__lines is None else self.__lines.take()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Deliver the strings that `data` completes.
+        Deliver the lines that `data` completes.
 
         It may be called while it delivers, with bytes that follow all others.
         """
-        if self.brokenPeer:
-            return
-        strings = self.__strings
-        strings.feed(data)
+        lines = self.__lines
+        if lines is None:
+            lines = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
+        lines.feed(data)
         if self.__busy:
             return
         self.__busy = True
         try:
             while True:
-                strings.limit = self.MAX_LENGTH
+                if (transport := self.transport) is not None and transport.disconnecting:
+                    lines.take()
+                    return
+                delimiter = self.delimiter
+                limit = self.MAX_LENGTH
+                lines.expect(delimiter, limit)
                 try:
-                    string = strings.next_string()
-                except NetstringParseError:
-                    self.brokenPeer = 1
-                    self.transport.loseConnection()
+                    ready = lines.ready()
+                except LineTooLong:
+                    self.lineLengthExceeded(lines.take())
+                    continue
+                if ready is None:
                     return
-                if string is None:
-                    return
-                self.stringReceived(string)
+                for line in ready:
+                    self.lineReceived(line)
+                    if (
+                        ((transport := self.transport) is not None and transport.disconnecting)
+                        or self.delimiter is not delimiter
+                        or self.MAX_LENGTH is not limit
+                    ):
+                        break
         finally:
             self.__busy = False

@@ -1,0 +1,1 @@
+"""Programs: what they are made of, and how they start and stop."""

@@ -1,0 +1,109 @@
+"""A service that accepts connections at an endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactorlib.application.service import Service
+from reactorlib.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from reactorlib.python.failure import Failure
+
+__all__ = ["StreamServerEndpointService"]
+
+
+class StreamServerEndpointService(Service):
+    """
+    Accept connections at an endpoint while the service runs.
+
+    It begins in the privileged start. A service that cannot listen does not start:
+    `startService` says why.
+
+    Args:
+        endpoint: an `IStreamServerEndpoint`.
+        factory: what makes a protocol for each connection.
+    """
+
+    def __init__(self, endpoint: Any, factory: Any) -> None:
+        self.endpoint = endpoint
+        self.factory = factory
+        self._waiting: Deferred[Any] | None = None
+        self._port: Any = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Begin to listen.
+
+        Raises:
+            CannotListenError: the address is in use, or not to be had, and that is
+                known at once.
+        """
+        super().privilegedStartService()
+        listening = self.endpoint.listen(self.factory)
+        if listening.called and isinstance(listening.result, Failure):
+            failure = listening.result
+            listening.addErrback(lambda _: None)
+            failure.raiseException()
+        self._waiting = listening
+        listening.addCallback(self._listens)
+
+    def _listens(self, port: Any) -> Any:
+        self._port = port
+        return port
+
+    def startService(self) -> Deferred[None]:
+        """
+        Listen, unless it does already.
+
+        Returns:
+            a Deferred that fires with None when it listens, and fails with why it
+            does not.
+        """
+        super().startService()
+        if self._waiting is None:
+            self.privilegedStartService()
+        assert self._waiting is not None
+        started: Deferred[None] = Deferred()
+
+        def settle(result: Any) -> Any:
+            started.callback(result if isinstance(result, Failure) else None)
+            return None if isinstance(result, Failure) else result
+
+        self._waiting.addBoth(settle)
+        return started
+
+    def stopService(self, grace: float | None = None) -> Deferred[Any]:
+        """
+        Accept no more.
+
+        Args:
+            grace: seconds for connections that stand to end by themselves; those
+                that are left are aborted. None lets them be.
+
+        Returns:
+            a Deferred that fires when the address is free and, with `grace`, the
+            last connection gone.
+        """
+        super().stopService()
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return succeed(None)
+        waiting.cancel()
+
+        def stop(port: Any) -> Any:
+            self._port = None
+            if port is None:
+                return None
+            if grace is None:
+                return maybeDeferred(port.stopListening)
+            return maybeDeferred(port.stopListening, grace=grace)
+
+        def cancelled(failure: Failure) -> None:
+            failure.trap(CancelledError)
+
+        return waiting.addCallbacks(stop, cancelled)
+
+    def getHost(self) -> Any:
+        """Where it listens: the address really bound; RuntimeError while it does not."""
+        if self._port is None:
+            raise RuntimeError(f"{self!r} does not listen: start it first")
+        return self._port.getHost()

@@ -1,0 +1,177 @@
+"""
+Services around the reactor's own `listenTCP`, `connectTCP` and their kin.
+
+Each is named after the method that it calls, and takes that method's arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactorlib.application.service import Service
+from reactorlib.internet.defer import Deferred, maybeDeferred, succeed
+
+__all__ = [
+    "MulticastServer",
+    "SSLClient",
+    "SSLServer",
+    "TCPClient",
+    "TCPServer",
+    "UDPServer",
+    "UNIXClient",
+    "UNIXDatagramClient",
+    "UNIXDatagramServer",
+    "UNIXServer",
+]
+
+
+class _ReactorCall(Service):
+    """
+    Args:
+        reactor: whose method to call; by default that of the loop that runs.
+        args, kwargs: what to call it with.
+    """
+
+    _method: str
+
+    def __init__(self, *args: Any, reactor: Any = None, **kwargs: Any) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.reactor = reactor
+        self._made: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no socket."""
+        return {**super().__getstate__(), "_made": None}
+
+    def _make(self) -> Any:
+        reactor = self.reactor
+        if reactor is None:
+            from reactorlib.internet import reactor
+        return getattr(reactor, self._method)(*self.args, **self.kwargs)
+
+
+class _Server(_ReactorCall):
+    """What listens from the privileged start on."""
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, so that a port for which it takes privileges is had.
+
+        Raises:
+            CannotListenError: the address is in use, or not to be had.
+        """
+        super().privilegedStartService()
+        self._made = self._make()
+
+    def startService(self) -> None:
+        """Listen, unless it does already."""
+        super().startService()
+        if self._made is None:
+            self._made = self._make()
+
+    def stopService(self, grace: float | None = None) -> Deferred[Any]:
+        """
+        Listen no more.
+
+        Args:
+            grace: seconds for connections that stand to end by themselves; those
+                that are left are aborted. None lets them be.
+
+        Returns:
+            a Deferred that fires when the address is free and, with `grace`, the
+            last connection gone; at once if it did not listen.
+        """
+        super().stopService()
+        port, self._made = self._made, None
+        if port is None:
+            return succeed(None)
+        if grace is None or self._method not in _DRAINING:
+            return maybeDeferred(port.stopListening)
+        return maybeDeferred(port.stopListening, grace=grace)
+
+    def getHost(self) -> Any:
+        """Where it listens: the address really bound; RuntimeError while it does not."""
+        if self._made is None:
+            raise RuntimeError(f"{self!r} does not listen: start it first")
+        return self._made.getHost()
+
+
+#: Those whose ports wait for connections.
+_DRAINING = {"listenTCP", "listenUNIX", "listenSSL"}
+
+
+class _Client(_ReactorCall):
+    """What connects when it is started."""
+
+    def startService(self) -> None:
+        """Connect. What becomes of it, the factory is told."""
+        super().startService()
+        self._made = self._make()
+
+    def stopService(self, grace: float | None = None) -> None:
+        """Close the connection, or give up the attempt."""
+        super().stopService()
+        connector, self._made = self._made, None
+        if connector is not None:
+            connector.disconnect()
+
+
+class TCPServer(_Server):
+    """A port, as of `reactor.listenTCP`."""
+
+    _method = "listenTCP"
+
+
+class UNIXServer(_Server):
+    """A UNIX socket that accepts connections, as of `reactor.listenUNIX`."""
+
+    _method = "listenUNIX"
+
+
+class SSLServer(_Server):
+    """A port that speaks TLS, as of `reactor.listenSSL`."""
+
+    _method = "listenSSL"
+
+
+class UDPServer(_Server):
+    """A port for datagrams, as of `reactor.listenUDP`."""
+
+    _method = "listenUDP"
+
+
+class MulticastServer(_Server):
+    """A port for datagrams to groups, as of `reactor.listenMulticast`."""
+
+    _method = "listenMulticast"
+
+
+class UNIXDatagramServer(_Server):
+    """A UNIX socket for datagrams, as of `reactor.listenUNIXDatagram`."""
+
+    _method = "listenUNIXDatagram"
+
+
+class TCPClient(_Client):
+    """A connection, as of `reactor.connectTCP`."""
+
+    _method = "connectTCP"
+
+
+class UNIXClient(_Client):
+    """A connection to a UNIX socket, as of `reactor.connectUNIX`."""
+
+    _method = "connectUNIX"
+
+
+class SSLClient(_Client):
+    """A connection that speaks TLS, as of `reactor.connectSSL`."""
+
+    _method = "connectSSL"
+
+
+class UNIXDatagramClient(_Server):
+    """Datagrams to one UNIX socket, as of `reactor.connectUNIXDatagram`."""
+
+    _method = "connectUNIXDatagram"

@@ -1,0 +1,268 @@
+"""What asyncio calls, and how TLS begins."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zope.interface import implementer
+
+from reactorlib.internet import error
+from reactorlib.internet._connection._core import discard, lost_by, raise_interrupt
+from reactorlib.internet._connection._reading import Early, Reading
+from reactorlib.internet._tls._settings import engine_for
+from reactorlib.internet._tls_transport import TLSTransport
+from reactorlib.internet._turn import flush_dirty
+from reactorlib.internet.address import tcp4
+from reactorlib.internet.interfaces import (
+    IConsumer,
+    IHalfCloseableProtocol,
+    IHandshakeListener,
+    IPushProducer,
+    ISystemHandle,
+    ITransport,
+)
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
+
+if TYPE_CHECKING:
+    from reactorlib._sansio.tls import TLSEngine
+
+__all__ = ["Connection"]
+
+_log = logging.getLogger("reactorlib.internet.tcp")
+
+
+@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle)
+class Connection(Reading):
+    """
+    A connection.
+
+    Args:
+        build: called with the peer's address; the protocol, or None to refuse.
+        loop: the loop that it belongs to.
+        lost: called with this object and the reason after the protocol has been told.
+        tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
+        client: whether this side has connected, rather than accepted.
+        sessionno: how many its port had accepted before; -1 where there is no port.
+        turn: what connections of that loop share, if the caller has it.
+
+    Attributes:
+        protocol: who is told of what comes in; may be exchanged at any time. None
+            before there is a connection, and when it is lost.
+        connected: whether bytes may still flow.
+        disconnecting: whether this side has begun to close it.
+        TLS: whether it is encrypted.
+    """
+
+    __slots__ = ()
+
+    #: What it is once it is encrypted, if it was not.
+    _secure: ClassVar[type[Connection]]
+
+    # -- what asyncio calls ---------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self._send = transport.write
+        build, self._build = self._build, None
+        assert build is not None
+        peername = transport.get_extra_info("peername")
+        if type(peername) is tuple and len(peername) == 2:
+            peer: Any = tcp4(*peername)
+        else:
+            sock = transport.get_extra_info("socket")  # uvloop has to make it
+            if peername is None and sock is not None and sock.family != socket.AF_UNIX:
+                # The peer has reset the connection before it was accepted.
+                transport.abort()
+                return
+            peer = self.getPeer()
+        if self._tls is not None:
+            try:
+                self._secure_with(self._tls(self))
+            except Exception as exception:
+                self._fail("TLS could not be set up; the connection is dropped", exception)
+                return
+        try:
+            self.protocol = build(peer)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exception:
+            self._fail("buildProtocol() failed; the connection is dropped", exception)
+            return
+        if self.protocol is None:
+            transport.close()
+            return
+        self.connected = True
+        self._turn.open.add(self)
+        try:
+            self._prepare()
+            self.protocol.makeConnection(self)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exception:
+            self._fail("connectionMade() failed; the connection is dropped", exception)
+        if self._paused and self._transport is transport:
+            self._early = Early(self, transport)
+
+    def data_received(self, data: bytes) -> None:
+        turn = self._turn
+        turn.reading = self
+        try:
+            self.protocol.dataReceived(data)
+        except (SystemExit, KeyboardInterrupt) as interrupt:
+            turn.reading = None
+            turn.dirty.append(self)
+            flush_dirty(turn)
+            self._loop.call_soon(raise_interrupt, interrupt)
+            return
+        except BaseException as exception:
+            self._out = None
+            self._fail("dataReceived() failed; the connection is dropped", exception)
+        turn.reading = None
+        if (out := self._out) is not None:
+            self._out = None
+            if self._choked:
+                self._answer_choked()
+            # Bytes or a list of them: `type() is` costs less than what mypy would follow.
+            self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
+        if turn.dirty:
+            flush_dirty(turn)
+
+    def _answer_choked(self) -> None:
+        """The peer is answered while it does not take the answers: read no more for now."""
+        if self._flow is not None and self._flow.producer is not None:
+            return  # which knows how to wait
+        if not (self._held_back or self.disconnecting):
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        self._choked = True
+        if self._flow is not None:
+            self._flow.choke()
+
+    def resume_writing(self) -> None:
+        self._choked = False
+        if self._held_back:
+            self._held_back = False
+            self._context.copy().run(self._read_on)
+        if self._flow is not None:
+            self._flow.flow()
+
+    def eof_received(self) -> bool | None:
+        """
+        The peer sends no more.
+
+        A protocol that wants to know goes on, unless it had closed its own side;
+        otherwise asyncio closes once what is written has left.
+        """
+        self._read_closed = True
+        if not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
+            self._tell("readConnectionLost")
+            if not self._write_closed or self._ending is not None:
+                return True  # it goes on, or is over by itself
+        self.disconnecting = True
+        self._send = discard
+        return None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        # asyncio calls this in the context of whoever has closed the connection.
+        self._context.run(self._is_lost, exc)
+
+    def _is_lost(self, exc: BaseException | None) -> None:
+        turn = self._turn
+        turn.open.discard(self)
+        if not turn.open and turn.emptied is not None:
+            turn.emptied.set()
+            turn.emptied = None
+        self.connected = False
+        self.disconnecting = True
+        self._out = None
+        self._send = discard
+        reason = self._ending
+        if reason is None:
+            reason = Failure(error.ConnectionDone() if exc is None else lost_by(exc))
+        self._ending = reason
+        if self._flow is not None:
+            self._flow.lost(reason)
+        protocol = self.protocol
+        if protocol is not None:
+            try:
+                protocol.connectionLost(reason)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as exception:
+                report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost(self, reason)
+        # What refers to this object in its turn: nothing is left for the collector to find.
+        self.protocol = self._flow = self._early = None
+
+    def _prepare(self) -> None:
+        """For subclasses: the protocol is known, and nothing has been sent or read."""
+
+    # -- TLS ------------------------------------------------------------------
+
+    def startTLS(
+        self,
+        contextFactory: Any,
+        normal: bool = True,
+        *,
+        hostname: str | None = None,
+        unread: bytes | None = None,
+    ) -> None:
+        """
+        Encrypt from here on.
+
+        What was written before leaves as it is, and what the peer has sent after
+        its last plain byte is taken as TLS, even if it came in the same segment:
+        a protocol of `reactorlib.protocols.basic` gives back what it has not used.
+
+        Args:
+            contextFactory: an `ssl.SSLContext`, or what `reactorlib.internet.ssl`
+                makes of your wishes.
+            normal: whether the side that has connected is the TLS client.
+            hostname: the server's name, for a client's `ssl.SSLContext` that
+                checks names.
+            unread: what the protocol has received and not used, if it keeps such
+                bytes itself.
+
+        Raises:
+            RuntimeError: it is encrypted already, or is being closed.
+            TypeError, ValueError: `contextFactory` is no good for this side.
+        """
+        if self.disconnecting or not self.connected:
+            raise RuntimeError("TLS cannot begin on a connection that is closing or closed")
+        client = self._client == bool(normal)
+        factory = getattr(self.protocol, "factory", None)
+        engine = engine_for(
+            contextFactory, client, connection=self, factory=factory, hostname=hostname
+        )
+        self._flush()
+        if unread is None:
+            give_back = getattr(self.protocol, "_give_back", None)
+            unread = b"" if give_back is None else give_back()
+        self._secure_with(engine, unread)
+
+    def _secure_with(self, engine: TLSEngine, unread: bytes = b"") -> None:
+        tls = TLSTransport(self._transport, self, engine, self._loop, self._context)
+        self.__class__ = self._secure
+        self._transport = tls
+        if self._flow is not None and self._flow.producer is not None and not self._flow.streaming:
+            pass  # which writes to whatever `_transport` is
+        else:
+            self._send = tls.write
+        if self._early is not None:
+            unread += self._early.data
+            self._early = None
+        if self._paused:
+            tls.pause_reading()
+        tls.begin(unread)
+
+    def handshake_done(self) -> None:
+        """TLS has begun; the transport calls this."""
+        if IHandshakeListener.providedBy(self.protocol):
+            self._tell("handshakeCompleted")

@@ -1,0 +1,1 @@
+"""Helpers for tests, under the paths that they have in Twisted."""

@@ -37,8 +37,8 @@ from reactorlib.protocols.ftp._address import (
     toSegments,
 )
 from reactorlib.protocols.ftp._dtp import ASCIIConsumerWrapper, DTPFactory, LocalLines, printable
-from reactorlib.protocols.ftp._limits import LimitTotalConnectionsFactory, TimeoutMixin
 from reactorlib.protocols.ftp._shell import IFTPShell, _isGlobbingExpression, matching
+from reactorlib.protocols.policies import LimitTotalConnectionsFactory, TimeoutMixin
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 

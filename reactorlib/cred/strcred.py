@@ -9,14 +9,17 @@ Other packages add kinds by entry points of the group `reactorlib.cred`, each an
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from zope.interface import Attribute, Interface, implementer
 
 from reactorlib.cred import checkers, passwords
+from reactorlib.python import usage
 
 __all__ = [
+    "AuthOptionMixin",
     "ICheckerFactory",
     "InvalidAuthArgumentString",
     "InvalidAuthType",
@@ -180,3 +183,81 @@ def makeChecker(description: str) -> Any:
     """
     kind, _, argstring = description.partition(":")
     return findCheckerFactory(kind).generateChecker(argstring)
+
+
+class AuthOptionMixin:
+    """
+    Gives an `Options` class the option `--auth`, and help for it.
+
+    What was asked for is under two keys: `credCheckers` has the checkers, in
+    order, and `credInterfaces` those of each kind of credentials.
+
+    Attributes:
+        supportedInterfaces: the kinds of credentials that the program can make;
+            None for any.
+        authOutput: where the help goes.
+    """
+
+    supportedInterfaces: Any = None
+    authOutput: Any = sys.stdout
+
+    def supportsInterface(self, interface: Any) -> bool:
+        """Whether the program can make credentials of that kind."""
+        return self.supportedInterfaces is None or interface in self.supportedInterfaces
+
+    def supportsCheckerFactory(self, factory: Any) -> bool:
+        """Whether checkers of that kind are of use to the program."""
+        return any(map(self.supportsInterface, factory.credentialInterfaces))
+
+    def addChecker(self: Any, checker: Any) -> None:
+        """
+        Add a checker.
+
+        Raises:
+            UnsupportedInterfaces: the program can make none of the credentials
+                that it takes.
+        """
+        kinds = [kind for kind in checker.credentialInterfaces if self.supportsInterface(kind)]
+        if not kinds:
+            raise UnsupportedInterfaces([kind.__name__ for kind in checker.credentialInterfaces])
+        for kind in kinds:
+            self.setdefault("credInterfaces", {}).setdefault(kind, []).append(checker)
+        self.setdefault("credCheckers", []).append(checker)
+
+    def opt_auth(self, description: str) -> None:
+        """Let in whom this says, as type:argument; --help-auth lists the types."""
+        try:
+            self.addChecker(makeChecker(description))
+        except UnsupportedInterfaces as why:
+            raise usage.UsageError(f"{description!r} checks nothing that is used here") from why
+        except InvalidAuthType as why:
+            raise usage.UsageError(f"--help-auth lists the types, and {why} is none") from why
+        except InvalidAuthArgumentString as why:
+            raise usage.UsageError(f"in --auth {description}: {why}") from why
+
+    def _useful(self) -> Iterator[Any]:
+        return filter(self.supportsCheckerFactory, findCheckerFactories())
+
+    def opt_help_auth(self) -> NoReturn:
+        """List the types of --auth and exit."""
+        lines = ["--auth TYPE[:ARGUMENT] takes these types:"]
+        factories = list(self._useful())
+        width = max((len(factory.authType) for factory in factories), default=0)
+        for factory in factories:
+            lines.append(f"  {factory.authType:<{width}}  {factory.argStringFormat}")
+        lines.append("--help-auth-type=TYPE tells more.")
+        print("\n".join(lines), file=self.authOutput)
+        sys.exit(0)
+
+    def opt_help_auth_type(self, authType: str) -> NoReturn:
+        """Describe a type of --auth and exit."""
+        try:
+            factory = findCheckerFactory(authType)
+        except InvalidAuthType as why:
+            raise usage.UsageError(f"--help-auth lists the types, and {why} is none") from why
+        text = f"--auth {factory.authType}:ARGUMENT\n{factory.authHelp.strip()}\n"
+        text += f"ARGUMENT: {factory.argStringFormat}"
+        if not self.supportsCheckerFactory(factory):
+            text += "\nIt checks nothing that is used here."
+        print(text, file=self.authOutput)
+        sys.exit(0)

@@ -15,8 +15,8 @@ from reactorlib.internet.interfaces import IConsumer, IPushProducer
 from reactorlib.internet.protocol import ClientFactory, Protocol, connectionDone
 from reactorlib.protocols.ftp._address import same_host
 from reactorlib.protocols.ftp._errors import PortConnectionError
-from reactorlib.protocols.ftp._limits import TimeoutMixin
 from reactorlib.protocols.ftp._listing import list_line
+from reactorlib.protocols.policies import TimeoutMixin
 from reactorlib.python.failure import Failure
 
 __all__ = ["DTP", "ASCIIConsumerWrapper", "DTPFactory", "LocalLines"]

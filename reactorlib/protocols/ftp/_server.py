@@ -37,8 +37,8 @@ from reactorlib.protocols.ftp._address import (
     toSegments,
 )
 from reactorlib.protocols.ftp._dtp import ASCIIConsumerWrapper, DTPFactory, LocalLines, printable
-from reactorlib.protocols.ftp._limits import LimitTotalConnectionsFactory, TimeoutMixin
 from reactorlib.protocols.ftp._shell import IFTPShell, _isGlobbingExpression, matching
+from reactorlib.protocols.policies import LimitTotalConnectionsFactory, TimeoutMixin
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -455,6 +455,9 @@ class FTP(LineReceiver, TimeoutMixin):
     def cleanupDTP(self) -> None:
         """Be done with the data connection, or with waiting for it."""
         self._stop_listening()
+        abort = getattr(self.dtpInstance, "abort", None)
+        if abort is not None:
+            abort()
         factory, self.dtpFactory, self.dtpInstance = self.dtpFactory, None, None
         self._cannot_open = False
         if factory is not None:

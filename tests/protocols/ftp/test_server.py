@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -308,6 +309,38 @@ async def test_an_upload_that_breaks_is_not_complete(site: Site, raw: Raw) -> No
     writer.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
     )
+    writer.transport.abort()
+    assert (await raw.read()).startswith("426 ")
+
+
+@pytest.mark.parametrize("then", ["PASV", "ABOR"])
+async def test_a_data_connection_that_is_not_used_is_closed(
+    site: Site, raw: Raw, then: str
+) -> None:
+    await raw.login()
+    host, port = ftp.decodeHostPort((await opened(raw, "PASV"))[4:])
+    reader, writer = await asyncio.open_connection(host, port)
+    assert (await raw("NOOP")) == "200 Command OK"
+    raw.writer.write(then.encode() + b"\r\n")
+    async with asyncio.timeout(20):
+        try:
+            assert await reader.read() == b""
+        except ConnectionResetError:
+            pass  # as good an end
+    writer.close()
+    assert (await raw.read()).startswith("22")
+
+
+async def test_who_does_not_read_costs_little(site: Site, raw: Raw) -> None:
+    """A file is read as the client takes it, and not before."""
+    with open(site.home / "huge", "wb") as file:
+        file.truncate(1 << 30)
+    await raw.login()
+    host, port = ftp.decodeHostPort((await opened(raw, "PASV"))[4:])
+    reader, writer = await asyncio.open_connection(host, port)
+    assert (await raw("RETR huge")).startswith("125 ")
+    await reader.readexactly(1)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < (1 << 20)  # KiB
     writer.transport.abort()
     assert (await raw.read()).startswith("426 ")
 

@@ -29,10 +29,10 @@ _Type = type[BaseException]
 #: of `isinstance`, whatever x is.
 SPECIAL: set[_Type | type] = set()
 
-_counter = itertools.count(1)
+counter = itertools.count(1)
 
 #: Makes an instance and leaves `Failure.__init__` out.
-_new = BaseException.__new__
+new_failure = BaseException.__new__
 #: The attributes of an exception that are in no slot.
 _in_no_slot = BaseException.__dict__["__dict__"].__get__
 
@@ -110,7 +110,7 @@ class Failure(BaseException):
         self.tb = exc_tb or exc_value.__traceback__
         if captureVars:
             self.captureVars = captureVars
-        self.count = next(_counter)
+        self.count = next(counter)
 
     @classmethod
     def _withoutTraceback(cls, value: BaseException) -> Failure:
@@ -153,11 +153,8 @@ class Failure(BaseException):
         Like `check`, for the head of an errback: what is not expected is raised
         again, and goes on to the next errback.
         """
-        kind = self.type
-        for wanted in errorTypes:
-            if wanted is kind:  # most often; any other match is found by `check`
-                return wanted
-            break
+        if errorTypes and errorTypes[0] is self.type:
+            return self.type  # most often; any other match is found by `check`
         found = self.check(*errorTypes)
         if found is None:
             self.raiseException()
@@ -292,11 +289,11 @@ SPECIAL.add(Failure)
 
 def failure_of(value: BaseException, tb: TracebackType | None) -> Failure:
     """A Failure of an exception and a traceback that are known, at the least cost."""
-    failure = _new(Failure)
+    failure = new_failure(Failure)
     failure.value = value
     failure.type = type(value)
     failure.tb = tb
-    failure.count = next(_counter)
+    failure.count = next(counter)
     return failure
 
 

@@ -42,7 +42,7 @@ from types import CoroutineType
 from typing import Any
 
 from reactorlib.python._report import report
-from reactorlib.python.failure import SPECIAL, Failure, failure_of
+from reactorlib.python.failure import SPECIAL, Failure, counter, new_failure
 
 __all__ = ["CHAIN", "SPECIAL", "UNCAUGHT", "WAITER", "Chain", "caught", "remember", "stack"]
 
@@ -74,6 +74,9 @@ SPECIAL.add(CoroutineType)
 #: for the canceller. Set by `_coroutine` and `_driver`, which build on this module.
 run_coroutine: Callable[[Any], Any] = NotImplemented
 driver: type = NotImplemented
+
+#: The class `Deferred`; to ask for it takes less than to ask for `Chain` and what is derived.
+deferred: Any = NotImplemented
 
 
 class _Unhandled:
@@ -339,7 +342,7 @@ class Chain:
                         result = callback(result)
                         if type(result) in SPECIAL:
                             # As _take, for what is most frequent.
-                            if not isinstance(result, Chain) or not result.called or result._held:
+                            if type(result) is not deferred or not result.called or result._held:
                                 break
                             returned = result
                             result = returned.result
@@ -578,7 +581,12 @@ def caught(exception: BaseException) -> Failure:
     # lets go of it: it leads to the Deferred, and from there back to the failure.
     if tb is not None and (inner := tb.tb_next) is not None:
         exception.__traceback__ = tb = inner
-    failure = failure_of(exception, tb)
+    # As failure_of, without the call.
+    failure = new_failure(Failure)
+    failure.value = exception
+    failure.type = type(exception)
+    failure.tb = tb
+    failure.count = next(counter)
     if remembering:
         failure.captureVars = True
     return failure

@@ -7,9 +7,9 @@ there it is made when the coroutine first has to wait, and never if it does not.
 
 from __future__ import annotations
 
-import contextvars
 import functools
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
 from types import CoroutineType, GeneratorType
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
@@ -52,7 +52,9 @@ def ensureDeferred(coro: Any) -> Deferred[Any]:
     Raises:
         NotACoroutineError: `coro` is neither.
     """
-    if type(coro) is not CoroutineType and isinstance(coro, Deferred):
+    if type(coro) is CoroutineType:
+        return _start(coro)
+    if isinstance(coro, Deferred):
         return coro
     return run_coroutine(coro)
 
@@ -67,15 +69,15 @@ def run_coroutine(coro: Any) -> Deferred[Any]:
 
 
 def _start(coro: Any) -> Deferred[Any]:
-    context = contextvars.copy_context()
+    context = copy_context()
     loop = running_loop()
     if loop is None:
         return context.run(_begin, coro, context)
     task = CoroutineTask(coro, context)
-    return _begun(task, task.enter(loop, None, None))
+    return _begun(task, task.run_inside(loop, context.run, task.spin, None, None))
 
 
-def _begin(coro: Any, context: contextvars.Context) -> Deferred[Any]:
+def _begin(coro: Any, context: Context) -> Deferred[Any]:
     """Run a coroutine to where it first has to wait; then it gets a task, if it does."""
     value: Any = None
     try:
@@ -125,12 +127,16 @@ def inlineCallbacks(f: Callable[_P, Any]) -> Callable[_P, Deferred[Any]]:
     @functools.wraps(f)
     def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[Any]:
         gen = f(*args, **kwargs)
-        if not isinstance(gen, (GeneratorType, CoroutineType)):
+        if type(gen) is not GeneratorType and type(gen) is not CoroutineType:
             raise TypeError(
                 f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "
                 f"it returned {gen!r}"
             )
-        return _start(gen)
+        if running_loop() is not None:
+            return _start(gen)
+        # As _start, without the call.
+        context = copy_context()
+        return context.run(_begin, gen, context)
 
     return unwindGenerator
 

@@ -39,7 +39,7 @@ from reactorlib.internet.defer._chain import (
 )
 from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture
 from reactorlib.python._asyncio import running_loop
-from reactorlib.python.failure import Failure, failure_of
+from reactorlib.python.failure import Failure, counter, failure_of, new_failure
 
 if TYPE_CHECKING:
     from typing import Self
@@ -50,6 +50,8 @@ T = TypeVar("T")
 _Next = TypeVar("_Next")
 _Other = TypeVar("_Other")
 _P = ParamSpec("_P")
+
+_new = object.__new__
 
 #: Cancellation is asyncio's own: one `except` catches both.
 CancelledError = asyncio.CancelledError
@@ -323,6 +325,7 @@ class Deferred(Chain, Generic[T]):
                 )
             self._fire(result)
             return
+        # As _fire and _give, without the calls: each Deferred comes by here.
         self.called = True
         self._canceller = None
         self.result = result
@@ -448,8 +451,18 @@ class Deferred(Chain, Generic[T]):
                 canceller(target)
         finally:
             if not target.called:
-                error = CancelledError() if msg is None else CancelledError(msg)
-                target._give(failure_of(error, None))
+                # As failure_of, without the call; and as _give, where there is little to do.
+                failure = new_failure(Failure)
+                failure.value = CancelledError() if msg is None else CancelledError(msg)
+                failure.type = CancelledError
+                failure.tb = None
+                failure.count = next(counter)
+                if target._step is None or target._note is not None:
+                    target._give(failure)
+                else:
+                    target.called = True
+                    target.result = failure
+                    target._run()
 
     def _innermost(self, msg: object) -> Deferred[Any] | None:
         """
@@ -557,7 +570,16 @@ class Deferred(Chain, Generic[T]):
             task = asyncio.current_task(loop)
             # Whoever drives a coroutine of ours takes the Deferred itself.
             if task is not None and type(task) is not _chain.driver:
-                waiter = WaitingFuture.of(self, loop)
+                if self.called:
+                    waiter = WaitingFuture.of(self, loop)
+                else:
+                    # As WaitingFuture.of and _add_step, without the calls.
+                    waiter = WaitingFuture(loop=loop)
+                    waiter._deferred = self
+                    if self._step is None and self._steps is None:
+                        self._step = (waiter, WAITER)
+                    else:
+                        self._add_step((waiter, WAITER))
                 try:
                     return (yield from waiter)
                 finally:
@@ -674,14 +696,21 @@ class Deferred(Chain, Generic[T]):
 
 def succeed(result: T) -> Deferred[T]:
     """A Deferred that has the result already."""
-    d: Deferred[T] = Deferred()
-    if type(result) in SPECIAL:
+    d: Deferred[T]
+    if type(result) in SPECIAL or _chain.remembering:
+        d = Deferred()
         d.callback(result)
     else:
+        # What Chain.__init__ does, without having C call it.
+        d = _new(Deferred)
         d.called = True
         d.result = result
+        d._step = d._steps = d._canceller = d._note = None
+        d._held = 0
     return d
 
+
+_chain.deferred = Deferred
 
 if TYPE_CHECKING:
     #: What a callback may return to have its result waited for.

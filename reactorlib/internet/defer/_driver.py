@@ -11,7 +11,7 @@ awaits something of asyncio's.
 
 States: waiting for one of: a Deferred (`_waiting_on`; `_step` is our step in its
 chain), a future (`_fut_waiter`), the next turn of the loop (`_turn`); done; or
-else running, which is to say that a frame of `_spin` is on the stack. While it
+else running, which is to say that a frame of `spin` is on the stack. While it
 waits it is owned by what it waits for, and in turn owns its Deferred.
 
 Cancellation comes two ways. `cancel()`, asyncio's, detaches from what is waited
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections.abc import Callable
 from types import CoroutineType, GeneratorType
 from typing import Any
 
@@ -96,12 +97,25 @@ class CoroutineTask(TaskFace):
         loop = running_loop()
         if failed:
             return self.enter(loop, None, result.value.with_traceback(result.tb))
-        if loop is not None or self._must_cancel:
+        if self._must_cancel or (loop is not None and not self._registered):
             return self.enter(loop, result, None)
-        # As enter and _spin, for the most frequent turn: to the next Deferred that has no
-        # result. The coroutine is entered directly, not by a function inside its context.
+        # As enter, run_inside and spin, for the most frequent turn: to the next Deferred that
+        # has no result. The coroutine is entered directly, not by a function inside its context.
         try:
-            awaited = self._context.run(self._send, result)
+            if loop is None:
+                awaited = self._context.run(self._send, result)
+            else:
+                self._loop = loop
+                outer = asyncio.current_task(loop)
+                if outer is not None:
+                    asyncio._leave_task(loop, outer)
+                asyncio._enter_task(loop, self)  # type: ignore[arg-type]  # a third-party task
+                try:
+                    awaited = self._context.run(self._send, result)
+                finally:
+                    asyncio._leave_task(loop, self)  # type: ignore[arg-type]  # a third-party task
+                    if outer is not None:
+                        asyncio._enter_task(loop, outer)
         except (StopIteration, Returned) as stop:
             if not self._below:
                 return self._finish(stop.value)
@@ -117,7 +131,7 @@ class CoroutineTask(TaskFace):
                 value, exception = None, _without_our_frame(raised)
         else:
             if not isinstance(awaited, Deferred) or awaited.called or self._must_cancel:
-                return self._context.run(self.take_over, awaited)
+                return self.run_inside(loop, self._context.run, self.take_over, awaited)
             self._waiting_on = awaited
             if awaited._step is None and awaited._steps is None:
                 awaited._step = self._step
@@ -125,10 +139,10 @@ class CoroutineTask(TaskFace):
                 awaited._add_step(self._step)
             return None
         if entered:
-            return self._spin(result, None)
+            return self.run_inside(loop, self.spin, result, None)
         assert self._below is not None
         self._switch_to(self._below.pop())
-        return self._context.run(self._spin, value, exception)
+        return self.run_inside(loop, self._context.run, self.spin, value, exception)
 
     def _future_done(self, future: Any) -> None:
         """The future that is waited for is done; called by the loop."""
@@ -176,8 +190,23 @@ class CoroutineTask(TaskFace):
             self._must_cancel = False
             if not isinstance(exception, CancelledError):
                 exception = self._cancelled_error()
+        function = self.spin if entered else self._spin_inside
+        return self.run_inside(loop, function, value, exception)
+
+    def run_inside(
+        self,
+        loop: asyncio.AbstractEventLoop | None,
+        function: Callable[..., Deferred[Any] | None],
+        *args: Any,
+    ) -> Deferred[Any] | None:
+        """
+        Call a function as the current task.
+
+        Args:
+            loop: the loop that runs, if one does.
+        """
         if loop is None:
-            return self._spin_inside(value, exception, entered)
+            return function(*args)
         self._loop = loop
         if not self._registered:
             self._registered = True
@@ -185,26 +214,24 @@ class CoroutineTask(TaskFace):
         outer = asyncio.current_task(loop)
         if outer is not None:
             asyncio._leave_task(loop, outer)
-        asyncio._enter_task(loop, self)  # type: ignore[arg-type]  # likewise
+        asyncio._enter_task(loop, self)  # type: ignore[arg-type]  # a third-party task
         try:
-            return self._spin_inside(value, exception, entered)
+            return function(*args)
         finally:
-            asyncio._leave_task(loop, self)  # type: ignore[arg-type]  # likewise
+            asyncio._leave_task(loop, self)  # type: ignore[arg-type]  # a third-party task
             if outer is not None:
                 asyncio._enter_task(loop, outer)
 
-    def _spin_inside(
-        self, value: Any, exception: BaseException | None, entered: bool
-    ) -> Deferred[Any] | None:
-        if not entered:
-            try:
-                return self._context.run(self._spin, value, exception)
-            except RuntimeError as refused:
-                if not _is_entered(refused):
-                    raise
-        return self._spin(value, exception)
+    def _spin_inside(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
+        try:
+            return self._context.run(self.spin, value, exception)
+        except RuntimeError as refused:
+            if not _is_entered(refused):
+                raise
+        return self.spin(value, exception)
 
-    def _spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
+    def spin(self, value: Any, exception: BaseException | None) -> Deferred[Any] | None:
+        """Run the coroutine to its next wait; as `enter`, but called where that has led."""
         while True:
             try:
                 if exception is None:
@@ -249,7 +276,7 @@ class CoroutineTask(TaskFace):
     def take_over(self, awaited: Any) -> Deferred[Any] | None:
         """Go on after the coroutine has yielded something."""
         value, exception, goes_on = self._handle(awaited)
-        return self._spin(value, exception) if goes_on else None
+        return self.spin(value, exception) if goes_on else None
 
     def _handle(self, awaited: Any) -> tuple[Any, BaseException | None, bool]:
         """

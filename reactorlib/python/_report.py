@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
-__all__ = ["report"]
+__all__ = ["report", "show", "shown"]
+
+#: Shows a report to log observers, by the logger's name, what failed, and the failure.
+#: `reactorlib.logger` puts it here when it is imported; where nobody does, nobody observes.
+show: Callable[[str, str, Failure], None] | None = None
+
+
+class _Shown(threading.local):
+    #: What observers have been shown, while the report of it goes on in this thread.
+    exception: BaseException | None = None
+
+
+shown = _Shown()
 
 
 def report(log: logging.Logger, message: str, failure: Failure, **context: Any) -> None:
@@ -22,6 +36,20 @@ def report(log: logging.Logger, message: str, failure: Failure, **context: Any) 
             (`protocol`, `transport`), or of our own.
     """
     failure.value.__traceback__ = failure.tb
+    if show is None:
+        _hand_over(log, message, failure, context)
+        return
+    show(log.name, message, failure)
+    outer, shown.exception = shown.exception, failure.value
+    try:
+        _hand_over(log, message, failure, context)
+    finally:
+        shown.exception = outer
+
+
+def _hand_over(
+    log: logging.Logger, message: str, failure: Failure, context: dict[str, Any]
+) -> None:
     loop = running_loop()
     if loop is None:
         log.critical(message, exc_info=(failure.type, failure.value, failure.tb))

@@ -26,7 +26,8 @@ def safe_str(value: object) -> str:
     try:
         return str(value)
     except Exception as exception:
-        return f"<{type(value).__qualname__} whose str() raises {type(exception).__qualname__}>"
+        name, error = type(value).__name__, type(exception).__qualname__
+        return f"<{name} instance whose str() raises {error}>"
 
 
 def safe_repr(value: object) -> str:
@@ -34,7 +35,8 @@ def safe_repr(value: object) -> str:
     try:
         return repr(value)
     except Exception as exception:
-        return f"<{type(value).__qualname__} whose repr() raises {type(exception).__qualname__}>"
+        name, error = type(value).__name__, type(exception).__qualname__
+        return f"<{name} instance whose repr() raises {error}>"
 
 
 def extract(tb: TracebackType | None, with_variables: bool) -> list[Frame]:

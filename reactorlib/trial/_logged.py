@@ -1,19 +1,19 @@
 """
 The errors that are logged while a test runs, which fail it.
 
-They come from the loop's exception handler, from the standard library's logging
-(of this library and of asyncio), and from `reactorlib.python.log` where a program
-uses that.
+They come from the loop's exception handler, from `reactorlib.logger` and
+`reactorlib.python.log`, and from what the standard library's logging is told by
+this library and asyncio.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from typing import Any
 
 from reactorlib.python.failure import Failure
+from reactorlib.python.log import theLogPublisher
 
 __all__ = ["LogObserver"]
 
@@ -26,7 +26,6 @@ class LogObserver(logging.Handler):
         self._errors: list[Failure] = []
         self._ignored: list[type[BaseException]] = []
         self._added = 0
-        self._publisher: Any = None
 
     def _add(self) -> None:
         """Observe, until `_remove` has been called as often."""
@@ -34,18 +33,14 @@ class LogObserver(logging.Handler):
         if self._added == 1:
             for name in ("reactorlib", "asyncio"):
                 logging.getLogger(name).addHandler(self)
-            log = sys.modules.get("reactorlib.python.log")  # not imported, it logs nothing
-            self._publisher = getattr(log, "theLogPublisher", None)
-            if self._publisher is not None:
-                self._publisher.addObserver(self.gotEvent)
+            theLogPublisher.addObserver(self.gotEvent)
 
     def _remove(self) -> None:
         self._added -= 1
         if self._added == 0:
             for name in ("reactorlib", "asyncio"):
                 logging.getLogger(name).removeHandler(self)
-            if self._publisher is not None:
-                self._publisher.removeObserver(self.gotEvent)
+            theLogPublisher.removeObserver(self.gotEvent)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what a record of the standard library's logging says of an exception."""

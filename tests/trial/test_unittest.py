@@ -16,6 +16,8 @@ import pytest
 from reactorlib.internet import defer, reactor, task
 from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.internet.testing import ClockEventLoop
+from reactorlib.logger import Logger
+from reactorlib.python import log
 from reactorlib.python.failure import Failure
 from reactorlib.trial import unittest, util
 from reactorlib.trial.unittest import SkipTest, SynchronousTestCase, TestCase
@@ -309,9 +311,24 @@ def logged(case: Any) -> None:
     logging.getLogger("reactorlib.anything").error("oh", exc_info=ZeroDivisionError())
 
 
+def logged_by_a_logger(case: Any) -> None:
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError:
+        Logger().failure("oh")
+
+
+def logged_as_before(case: Any) -> None:
+    log.err(ZeroDivisionError())
+
+
 @pytest.mark.parametrize(
     ("kind", "logs"),
     [
+        (SynchronousTestCase, logged_by_a_logger),
+        (TestCase, logged_by_a_logger),
+        (SynchronousTestCase, logged_as_before),
+        (TestCase, logged_as_before),
         (SynchronousTestCase, unhandled_deferred),
         (TestCase, unhandled_deferred),
         (TestCase, unhandled_in_a_callback),

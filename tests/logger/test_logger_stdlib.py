@@ -1,0 +1,303 @@
+"""Both ways between events and stdlib logging, and what the framework reports."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reactorlib.internet import defer
+from reactorlib.logger import (
+    LogEvent,
+    Logger,
+    LoggingFile,
+    LogLevel,
+    PublishingHandler,
+    STDLibLogObserver,
+    capturedLogs,
+    globalLogPublisher,
+)
+from reactorlib.python import log
+
+
+class Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@pytest.fixture
+def records() -> Iterator[list[logging.LogRecord]]:
+    """What comes to the root logger of stdlib logging."""
+    root = logging.getLogger()
+    handler = Records()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield handler.records
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.fixture
+def bridge() -> Iterator[None]:
+    """Records become events."""
+    handler = PublishingHandler()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+
+
+def test_an_event_is_a_record(records: list[logging.LogRecord]) -> None:
+    Logger("a.b").warn("{x}!", x=1, name="Eve", lineno=0)
+    [record] = records
+    assert (record.name, record.levelname, record.getMessage()) == ("a.b", "WARNING", "1!")
+    assert record.pathname == __file__
+    assert record.funcName == "test_an_event_is_a_record"
+    assert record.x == 1  # type: ignore[attr-defined]  # fields are attributes
+    assert record.log_event["name"] == "Eve"  # type: ignore[attr-defined]
+
+
+def test_a_failure_is_a_record_with_a_traceback(records: list[logging.LogRecord]) -> None:
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError as error:
+        Logger("a").failure("no {x}", x="good")
+        log.err(error, "bad")
+        log.err()
+    assert [r.getMessage() for r in records] == ["no good", "bad", "Unhandled Error"]
+    assert {r.levelname for r in records} == {"CRITICAL"}
+    for record in records:
+        text = logging.Formatter().format(record)
+        assert text.count("ZeroDivisionError") == 1
+        assert "test_a_failure_is_a_record_with_a_traceback" in text
+        assert record.pathname == __file__
+
+
+def test_messages_of_python_log_are_records(records: list[logging.LogRecord]) -> None:
+    log.msg("a", "b", port=7)
+    log.msg(format="%(n)d left", n=3)
+    log.callWithContext({"system": "here"}, log.msg, "c")
+    assert [r.getMessage() for r in records] == ["a b", "3 left", "c"]
+    assert records[0].port == 7  # type: ignore[attr-defined]
+    assert [r.system for r in records] == ["-", "-", "here"]  # type: ignore[attr-defined]
+
+
+def test_levels_are_those_of_logging(records: list[logging.LogRecord]) -> None:
+    logging.getLogger("quiet").setLevel(logging.ERROR)
+    for level in LogLevel.iterconstants():
+        Logger("quiet").emit(level, "x")
+    assert [r.levelname for r in records] == ["ERROR", "CRITICAL"]
+
+
+@pytest.mark.parametrize("observer", ["new", "old"])
+def test_an_observer_for_logging_stands_in(records: list[logging.LogRecord], observer: str) -> None:
+    """No event is handed over twice."""
+    if observer == "new":
+        new = STDLibLogObserver("mine")
+        globalLogPublisher.addObserver(new)
+        Logger("a").info("hello")
+        globalLogPublisher.removeObserver(new)
+    else:
+        old = log.PythonLoggingObserver("mine")
+        old.start()
+        Logger("a").info("hello")
+        old.stop()
+    assert [(r.name, r.getMessage()) for r in records] == [("mine", "hello")]
+
+
+def test_records_become_events(records: list[logging.LogRecord], bridge: None) -> None:
+    with capturedLogs() as events:
+        logging.getLogger("lib").error("no %s", "way", extra={"user": "Eve"})
+    [event] = events
+    assert event["log_namespace"] == "lib"
+    assert event["log_level"] is LogLevel.error
+    assert event["log_text"] == "no way"
+    assert event["user"] == "Eve"
+    assert len(records) == 1
+
+
+def test_nothing_goes_round(records: list[logging.LogRecord], bridge: None) -> None:
+    """With bridges both ways, each thing logged is one event and one record."""
+    observer = STDLibLogObserver("back")
+    globalLogPublisher.addObserver(observer)
+    with capturedLogs() as events:
+        logging.getLogger("lib").error("one")
+        Logger("own").error("two")
+        log.msg("three")
+    globalLogPublisher.removeObserver(observer)
+    assert len(events) == 3
+    assert [r.getMessage() for r in records] == ["one", "two", "three"]
+
+
+def test_observers_and_handlers_that_log_do_not_go_round(
+    records: list[logging.LogRecord], bridge: None
+) -> None:
+    class Chatty(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            Logger("handler").info("handled")
+
+    def chatty(event: LogEvent) -> None:
+        if event.get("log_namespace") != "handler":
+            logging.getLogger("observer").info("observed")
+
+    handler = Chatty()
+    logging.getLogger().addHandler(handler)
+    globalLogPublisher.addObserver(chatty)
+    try:
+        logging.getLogger("lib").info("one")
+        Logger("own").info("two")
+    finally:
+        globalLogPublisher.removeObserver(chatty)
+        logging.getLogger().removeHandler(handler)
+    assert len(records) < 20
+
+
+def test_a_handler_that_writes_to_a_logged_stream_does_not_go_round() -> None:
+    stream: Any = LoggingFile(Logger("stderr"), LogLevel.error)
+    handler = logging.StreamHandler(stream)
+    logging.getLogger().addHandler(handler)
+    try:
+        with capturedLogs() as events:
+            logging.getLogger("lib").error("one")
+        assert 1 <= len(events) <= 2
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+# -- what the framework reports ------------------------------------------------
+
+
+def fail_unhandled() -> None:
+    defer.fail(ValueError("nobody cares {}"))
+    gc.collect()
+
+
+def test_an_unhandled_error_is_seen_by_observers_and_logged_once(
+    records: list[logging.LogRecord], bridge: None
+) -> None:
+    old: list[log.EventDict] = []
+    log.addObserver(old.append)
+    try:
+        with capturedLogs() as events:
+            fail_unhandled()
+    finally:
+        log.removeObserver(old.append)
+    [event] = events
+    assert event["log_failure"].check(ValueError)
+    assert event["log_level"] is LogLevel.critical
+    assert event["log_namespace"].startswith("reactorlib.internet.defer")
+    [legacy] = old
+    assert legacy["isError"] == 1
+    assert legacy["failure"] is event["log_failure"]
+    [record] = records
+    assert record.exc_info is not None
+
+
+async def test_an_unhandled_error_goes_to_the_loop_once(
+    errors: Any, records: list[logging.LogRecord]
+) -> None:
+    with capturedLogs() as events:
+        fail_unhandled()
+    assert len(events) == 1
+    assert [str(error) for error in errors.take()] == ["nobody cares {}"]
+    assert records == []
+
+
+async def test_the_loops_own_handler_is_not_published_again(
+    records: list[logging.LogRecord], bridge: None
+) -> None:
+    """The default exception handler logs; observers have seen it already."""
+    asyncio.get_running_loop().set_exception_handler(None)
+    with capturedLogs() as events:
+        fail_unhandled()
+    assert len(events) == 1
+    assert [r.getMessage() for r in records if r.exc_info] == ["Unhandled error in Deferred"]
+
+
+def test_log_error_is_seen(records: list[logging.LogRecord]) -> None:
+    with capturedLogs() as events:
+        failed: defer.Deferred[Any] = defer.fail(KeyError("k"))
+        failed.addErrback(defer.logError)
+        failed.addErrback(lambda _: None)
+    assert len(events) == 1
+    assert len(records) == 1
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+def test_basic_config_alone_shows_everything() -> None:
+    done = run(
+        """
+        import logging
+        logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+        from reactorlib.logger import Logger
+        from reactorlib.python import log
+        Logger("mine").info("one {n}", n=1)
+        log.msg("two")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            log.err(None, "three")
+        """
+    )
+    lines = done.stderr.splitlines()
+    assert lines[:3] == ["mine INFO one 1", "log_legacy INFO two", "log_legacy CRITICAL three"]
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert done.stdout == ""
+
+
+def test_a_program_that_begins_logging_to_a_file_sees_each_thing_once() -> None:
+    done = run(
+        """
+        import sys
+        from reactorlib.python import log
+        log.msg("early")
+        log.startLogging(sys.stdout)
+        log.msg("late")
+        print("printed")
+        log.err(ValueError("bad"))
+        """
+    )
+    assert done.stderr == ""
+    for text in ("early", "late", "printed", "ValueError: bad", "Log opened."):
+        assert done.stdout.count(text) == 1, text
+
+
+def test_without_any_setting_errors_are_shown_once() -> None:
+    done = run(
+        """
+        from reactorlib.logger import Logger
+        Logger("x").info("not shown")
+        Logger("x").critical("shown")
+        """
+    )
+    assert done.stderr == "shown\n"
+
+
+def test_the_reactor_does_not_load_the_logger() -> None:
+    run(
+        """
+        import sys
+        from reactorlib.internet import reactor, defer, endpoints, protocol
+        assert not [name for name in sys.modules if name.startswith("reactorlib.logger")]
+        """
+    )

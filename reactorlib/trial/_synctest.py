@@ -311,7 +311,8 @@ class SynchronousTestCase(Assertions):
         names = (type(self).__module__, type(self).__name__, self._testMethodName)
         base = os.path.join(*(name[:_NAME] for name in names))
         os.makedirs(base, exist_ok=True)
-        return os.path.join(tempfile.mkdtemp("", "", base), "temp")
+        made = os.path.basename(tempfile.mkdtemp("", "", base))
+        return os.path.join(base, made, "temp")
 
     def flushLoggedErrors(self, *errorTypes: type[BaseException]) -> list[Failure]:
         """

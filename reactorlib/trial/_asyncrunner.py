@@ -7,7 +7,7 @@ import unittest
 from collections.abc import Iterator
 from typing import Any
 
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer, providedBy
 
 from reactorlib.trial._synctest import SynchronousTestCase
 from reactorlib.trial.itrial import ITestCase
@@ -46,7 +46,7 @@ class _Instead:
 
     def __init__(self, original: Any, test: Any) -> None:
         self._original, self._test = original, test
-        self.__provides__ = getattr(original, "__provides__", None)
+        directlyProvides(self, providedBy(original))
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._original, name)

@@ -1,0 +1,1 @@
+"""Tests that wait for Deferreds and coroutines; see `reactorlib.trial.unittest`."""

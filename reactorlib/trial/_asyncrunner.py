@@ -1,0 +1,118 @@
+"""Suites of tests, and tests around tests."""
+
+from __future__ import annotations
+
+import gc
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+from zope.interface import directlyProvides, implementer, providedBy
+
+from reactorlib.trial._synctest import SynchronousTestCase
+from reactorlib.trial.itrial import ITestCase
+
+__all__ = ["TestDecorator", "TestSuite", "decorate"]
+
+
+class TestSuite(unittest.TestSuite):
+    """Tests, one after the other."""
+
+
+@implementer(ITestCase)
+class TestDecorator:
+    """
+    A test around another test; for subclasses that do something before and after it.
+
+    What is told of the test is told of this one.
+    """
+
+    def __init__(self, original: Any) -> None:
+        self._originalTest = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._originalTest, name)
+
+    def __call__(self, result: Any = None) -> Any:
+        return self.run(result)
+
+    def run(self, result: Any = None) -> Any:
+        """Run the test."""
+        return self._originalTest.run(_Instead(result, self))
+
+
+class _Instead:
+    """Tells a result of one test instead of another."""
+
+    def __init__(self, original: Any, test: Any) -> None:
+        self._original, self._test = original, test
+        directlyProvides(self, providedBy(original))
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._original, name)
+        if name not in _ABOUT_TESTS:
+            return value
+        return lambda _, *args, **kwargs: value(self._test, *args, **kwargs)
+
+
+_ABOUT_TESTS = {
+    "startTest",
+    "stopTest",
+    "addSuccess",
+    "addError",
+    "addFailure",
+    "addSkip",
+    "addExpectedFailure",
+    "addUnexpectedSuccess",
+}
+
+
+class _ForceGarbageCollectionDecorator(TestDecorator):
+    """Collects garbage before and after the test."""
+
+    def run(self, result: Any = None) -> Any:
+        """Run the test."""
+        innermost = self._originalTest
+        while isinstance(innermost, TestDecorator):
+            innermost = innermost._originalTest
+        if isinstance(innermost, SynchronousTestCase):
+            innermost._collects_garbage = True  # while errors are still its own
+            return super().run(result)
+        gc.collect()
+        try:
+            return super().run(result)
+        finally:
+            gc.collect()
+
+
+def decorate(test: Any, decorator: Any) -> Any:
+    """
+    Put something around each test of a suite, in place, or around one test.
+
+    Args:
+        decorator: called with a test; returns one.
+
+    Returns:
+        the suite, or the decorated test.
+    """
+    if not isinstance(test, unittest.TestSuite):
+        return decorator(test)
+    tests = list(test)
+    _clearSuite(test)
+    while tests:
+        test.addTest(decorate(tests.pop(0), decorator))
+    return test
+
+
+def _clearSuite(suite: unittest.TestSuite) -> None:
+    """Take all tests out of a suite."""
+    suite._tests = []
+
+
+def _iterateTests(test: Any) -> Iterator[Any]:
+    """Each test of a suite, from left to right; or the one test."""
+    if isinstance(test, unittest.TestSuite):
+        for inner in test:
+            yield from _iterateTests(inner)
+    else:
+        yield test

@@ -38,6 +38,8 @@ class Proxy(Protocol):
         peer, self.peer = self.peer, None
         if peer is not None and peer.transport is not None:
             peer.setPeer(None)
+            # It waits no longer for what this end would have written.
+            peer.transport.unregisterProducer()
             peer.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:

@@ -23,6 +23,7 @@ SERVERS: dict[str, list[str]] = {
     "poetry_transform.py": [],
     "idle_timeout.py": ["--seconds", "60"],
     "ftp_server.py": ["--directory", "."],
+    "port_forwarder.py": ["127.0.0.1:1"],
 }
 
 #: What to say to a server, and how its answer begins: then it has surely noticed us.
@@ -35,6 +36,7 @@ TALK: dict[str, tuple[bytes, bytes]] = {
     "poetry_transform.py": (b"9:shout.now,", b"3:NOW,"),
     "idle_timeout.py": (b"x", b"1 bytes so far"),
     "ftp_server.py": (b"", b"220 "),
+    "port_forwarder.py": (b"", b""),
 }
 
 #: The clients, with what their command lines need after the server's address.

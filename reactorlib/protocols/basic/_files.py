@@ -70,25 +70,24 @@ class FileSender:
 
     def resumeProducing(self) -> None:
         """Send a piece; at the end of the file, be done."""
-        if self.file is None:
-            return
-        try:
-            chunk = self.file.read(self.CHUNK_SIZE)
-            sent = self.transform(chunk) if chunk and self.transform is not None else chunk
-        except Exception as error:
-            if (deferred := self._end()) is not None:
-                deferred.errback(error)
-            return
-        if not chunk:
-            if (deferred := self._end()) is not None:
-                deferred.callback(self.lastSent)
-            return
-        if sent:
-            self.lastSent = sent[-1:]
-        # Nothing would make the consumer ask again, were nothing written.
+        sent = b""
+        # A transform may leave nothing of a piece; without a write nobody asks again.
+        while not sent:
+            if self.file is None:
+                return
+            try:
+                chunk = self.file.read(self.CHUNK_SIZE)
+                sent = self.transform(chunk) if chunk and self.transform is not None else chunk
+            except Exception as error:
+                if (deferred := self._end()) is not None:
+                    deferred.errback(error)
+                return
+            if not chunk:
+                if (deferred := self._end()) is not None:
+                    deferred.callback(self.lastSent)
+                return
+        self.lastSent = sent[-1:]
         self.consumer.write(sent)
-        if not sent:
-            self.resumeProducing()
 
     def pauseProducing(self) -> None:
         """Nothing: a pull producer sends only what it is asked for."""

@@ -21,7 +21,7 @@ from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
 from reactorlib.python._asyncio import running_loop
-from reactorlib.python._report import report
+from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ class StreamPort(ListeningNames):
         self.reactor._must_be_in_its_thread()
         bound, self._adopted = self._adopted or self._bind(), None
         sock = ListeningSocket(bound.detach())
+        host = from_sockname(sock.getsockname(), sock.family)
+        tls = "" if self._tls is None else " (TLS)"
+        note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)}")
         try:
             self.factory.doStart()
         except BaseException:
@@ -105,7 +108,7 @@ class StreamPort(ListeningNames):
             self._unbind()
             raise
         self._socket = sock
-        self._host = from_sockname(sock.getsockname(), sock.family)
+        self._host = host
         self._handed_over = False
         self.connected = True
         self.reactor._ports.add(self)
@@ -218,7 +221,12 @@ class StreamPort(ListeningNames):
         closed.addCallback(lambda _: self._unbind())
         if grace is not None:
             closed.addCallback(lambda _: self._await_end(grace))
-        return closed.addCallback(lambda _: self.factory.doStop())
+        return closed.addCallback(self._stopped)
+
+    def _stopped(self, _: object) -> None:
+        kind = "UNIX" if hasattr(self._host, "name") else "TCP" if self._tls is None else "TLS"
+        note(_log, f"({kind} Port {_place(self._host)} Closed)")
+        self.factory.doStop()
 
     def _await_end(self, grace: float) -> Deferred[None] | None:
         """Give the connections of this port time to end, then abort them."""
@@ -288,3 +296,14 @@ def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
         return loop if loop is not None and loop.remove_reader(sock) else None
     except (NotImplementedError, RuntimeError):
         return None
+
+
+def _name(factory: Any) -> str:
+    """A factory in logs."""
+    named = getattr(factory, "logPrefix", None)
+    return factory.__class__.__name__ if named is None else str(named())
+
+
+def _place(host: Any) -> str:
+    """Where a port is, in logs: its number, or the path of its socket."""
+    return repr(host.name) if hasattr(host, "name") else str(getattr(host, "port", host))

@@ -190,6 +190,11 @@ class _GlobalPublisher(LogPublisher):
         log = Logger(namespace, observer=publish)
         log.failure(message.replace("{", "{{").replace("}", "}}"), failure)
 
+    def show_note(self, namespace: str, text: str) -> None:
+        """Give observers what is logged of normal operation: the text is its `message`, too."""
+        log = Logger(namespace, observer=LogPublisher(*self._observers))
+        log.info("{log_text}", log_text=text, message=(text,), log_system="-")
+
 
 #: What every `Logger` gives its events to that was not told otherwise.
 globalLogPublisher = _GlobalPublisher()
@@ -198,3 +203,4 @@ globalLogPublisher = _GlobalPublisher()
 globalLogBeginner = LogBeginner(globalLogPublisher, _Nowhere(), sys, warnings)
 
 _report.show = globalLogPublisher.show_report
+_report.show_note = globalLogPublisher.show_note

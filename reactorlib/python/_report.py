@@ -10,11 +10,14 @@ from typing import Any
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
-__all__ = ["report", "show", "shown"]
+__all__ = ["note", "report", "show", "show_note", "shown"]
 
 #: Shows a report to log observers, by the logger's name, what failed, and the failure.
 #: `reactorlib.logger` puts it here when it is imported; where nobody does, nobody observes.
 show: Callable[[str, str, Failure], None] | None = None
+
+#: The same for what is noted: the logger's name, and the text.
+show_note: Callable[[str, str], None] | None = None
 
 
 class _Shown(threading.local):
@@ -55,3 +58,12 @@ def _hand_over(
         log.critical(message, exc_info=(failure.type, failure.value, failure.tb))
     else:
         loop.call_exception_handler({"message": message, "exception": failure.value, **context})
+
+
+def note(log: logging.Logger, text: str) -> None:
+    """Log, at level info, something that happens in normal operation, if rarely."""
+    if show_note is None:
+        log.info("%s", text)
+    else:
+        show_note(log.name, text)
+        log.info("%s", text, extra={"log_event": {"log_text": text}})

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from reactorlib.internet import defer
+from reactorlib.internet import defer, protocol, reactor
 from reactorlib.logger import (
     LogEvent,
     Logger,
@@ -232,6 +232,24 @@ def test_log_error_is_seen(records: list[logging.LogRecord]) -> None:
         failed.addErrback(lambda _: None)
     assert len(events) == 1
     assert len(records) == 1
+
+
+async def test_ports_say_where_they_listen(records: list[logging.LogRecord], bridge: None) -> None:
+    class Echoes(protocol.ServerFactory):
+        noisy = False
+
+    old: list[log.EventDict] = []
+    log.addObserver(old.append)
+    try:
+        port = reactor.listenTCP(0, Echoes(), interface="127.0.0.1")
+        number = port.getHost().port
+        await port.stopListening()
+    finally:
+        log.removeObserver(old.append)
+    wanted = [f"Echoes starting on {number}", f"(TCP Port {number} Closed)"]
+    tcp = [record for record in records if record.name == "reactorlib.internet.tcp"]
+    assert [record.getMessage() for record in tcp] == wanted
+    assert [event["message"] for event in old if event["message"]] == [(text,) for text in wanted]
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:

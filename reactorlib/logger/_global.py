@@ -18,7 +18,7 @@ from reactorlib.logger._io import LoggingFile
 from reactorlib.logger._levels import LogLevel
 from reactorlib.logger._logger import Logger
 from reactorlib.logger._observer import LogPublisher, Observer
-from reactorlib.logger._stdlib import hand_over, passing
+from reactorlib.logger._stdlib import STDLibLogObserver, hand_over, passing
 from reactorlib.python import _report
 from reactorlib.python.failure import Failure
 
@@ -184,6 +184,15 @@ class _GlobalPublisher(LogPublisher):
         finally:
             passing.handed = outer
 
+    def _errorLoggerForObserver(self, observer: Observer) -> Logger:
+        """A logger to `logging`, and to everyone but the one who failed."""
+        others = [
+            known
+            for known in self._observers
+            if known != observer and not isinstance(known, STDLibLogObserver)
+        ]
+        return Logger(observer=LogPublisher(_error_to_logging, *others))
+
     def show_report(self, namespace: str, message: str, failure: Failure) -> None:
         """Give observers what is reported to the loop's exception handler, or to logging."""
         publish = LogPublisher(*self._observers)
@@ -194,6 +203,12 @@ class _GlobalPublisher(LogPublisher):
         """Give observers what is logged of normal operation: the text is its `message`, too."""
         log = Logger(namespace, observer=LogPublisher(*self._observers))
         log.info("{log_text}", log_text=text, message=(text,), log_system="-")
+
+
+def _error_to_logging(event: LogEvent) -> None:
+    outer = passing.handed
+    hand_over(event, logging.getLogger("reactorlib.logger"), sys._getframe(1))
+    passing.handed = outer
 
 
 #: What every `Logger` gives its events to that was not told otherwise.

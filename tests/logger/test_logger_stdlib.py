@@ -175,6 +175,19 @@ def test_a_handler_that_writes_to_a_logged_stream_does_not_go_round() -> None:
         logging.getLogger().removeHandler(handler)
 
 
+def test_an_observer_that_fails_is_shown_by_logging(records: list[logging.LogRecord]) -> None:
+    def broken(event: LogEvent) -> None:
+        raise RuntimeError("not today")
+
+    globalLogPublisher.addObserver(broken)
+    try:
+        Logger("a").info("hello")
+    finally:
+        globalLogPublisher.removeObserver(broken)
+    assert [r.name for r in records] == ["reactorlib.logger", "a"]
+    assert "not today" in logging.Formatter().format(records[0])
+
+
 # -- what the framework reports ------------------------------------------------
 
 

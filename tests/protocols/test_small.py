@@ -229,10 +229,7 @@ async def test_abort_in_memory_drops_what_was_written() -> None:
     assert (client.heard, client.ends, server.ends) == ([], [ConnectionLost], [ConnectionAborted])
 
 
-async def test_no_connection_fails_the_loopback() -> None:
-    class Refused(Exception):
-        pass
-
+async def test_a_server_may_hang_up_at_once() -> None:
     class Server(Talker):
         def makeConnection(self, transport: Any) -> None:
             super().makeConnection(transport)

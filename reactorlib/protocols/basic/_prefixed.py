@@ -119,8 +119,26 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
             if len(more) < self.__missing:
                 return
         else:
+            if not (self.__busy or self.paused):
+                # As a peer does that waits for answers: one string, and nothing else.
+                prefix = _struct(self.structFormat)
+                begin = prefix.size
+                if (
+                    len(data) >= begin
+                    and (length := prefix.unpack_from(data)[0]) == len(data) - begin
+                    and length <= self.MAX_LENGTH
+                ):
+                    self.__busy = True
+                    try:
+                        self.stringReceived(data[begin:])
+                    finally:
+                        self.__busy = False
+                    if not self.__data:
+                        return
+                    data = self.recvd  # has come, or been set, meanwhile
             self.__data = data
             self.__start = 0
+            self.__more = None
             self.__missing = 0
         if self.__busy:
             return

@@ -1,0 +1,154 @@
+"""
+Receivers of lines and strings, fed by hand: the process that `lines` measures.
+
+Usage: python -m benchmarks._lines_child PEER FORMAT CHUNK COUNT REPEATS
+
+It prints how many messages the best repeat received, its CPU seconds (user and
+system), and its seconds of wall-clock time. No loop runs: this is what a
+receiver adds to a read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import struct
+import sys
+import time
+from typing import Any
+
+#: The content of a message: 80 bytes, as a line of text.
+CONTENT = b"x" * 80
+
+WIRE: dict[str, bytes] = {
+    "lines": CONTENT + b"\r\n",
+    "int32": struct.pack("!I", len(CONTENT)) + CONTENT,
+    "netstrings": b"%d:%b," % (len(CONTENT), CONTENT),
+}
+
+RECEIVERS = {
+    "lines": "LineReceiver",
+    "int32": "Int32StringReceiver",
+    "netstrings": "NetstringReceiver",
+}
+
+
+class Transport:
+    """All that a receiver asks of it here."""
+
+    disconnecting = False
+
+    def loseConnection(self) -> None:
+        raise SystemExit("a receiver hung up")
+
+
+class Raw:
+    """What the parsers written by hand share. They check lengths, as the others do."""
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def makeConnection(self, transport: Transport) -> None: ...
+
+
+class RawLines(Raw):
+    def dataReceived(self, data: bytes) -> None:
+        lines = (self.rest + data).split(b"\r\n")
+        self.rest = lines.pop()
+        for line in lines:
+            if len(line) > 16384:
+                raise ValueError(line)
+            self.lineReceived(line)
+
+    def lineReceived(self, line: bytes) -> None:
+        raise NotImplementedError
+
+
+class RawInt32(Raw):
+    _unpack = struct.Struct("!I").unpack_from
+
+    def dataReceived(self, data: bytes) -> None:
+        data = self.rest + data
+        unpack = self._unpack
+        start, size = 0, len(data)
+        while start + 4 <= size:
+            (length,) = unpack(data, start)
+            if length > 99999:
+                raise ValueError(length)
+            end = start + 4 + length
+            if end > size:
+                break
+            self.stringReceived(data[start + 4 : end])
+            start = end
+        self.rest = data[start:]
+
+    def stringReceived(self, string: bytes) -> None:
+        raise NotImplementedError
+
+
+class RawNetstrings(Raw):
+    def dataReceived(self, data: bytes) -> None:
+        data = self.rest + data
+        start, size = 0, len(data)
+        while (colon := data.find(b":", start)) >= 0:
+            length = int(data[start:colon])
+            if length > 99999:
+                raise ValueError(length)
+            end = colon + 1 + length
+            if end >= size:
+                break
+            if data[end] != 44:
+                raise ValueError("no comma")
+            self.stringReceived(data[colon + 1 : end])
+            start = end + 1
+        self.rest = data[start:]
+
+    def stringReceived(self, string: bytes) -> None:
+        raise NotImplementedError
+
+
+RAW: dict[str, type[Any]] = {"lines": RawLines, "int32": RawInt32, "netstrings": RawNetstrings}
+
+
+def main(peer: str, format: str, chunk: int, count: int, repeats: int) -> None:
+    base: Any
+    if peer == "raw":
+        base = RAW[format]
+    else:
+        basic = importlib.import_module(f"{peer}.protocols.basic")
+        base = getattr(basic, RECEIVERS[format])
+
+    class Receiver(base):  # type: ignore[misc]  # any of them
+        count = 0
+
+        def lineReceived(self, line: bytes) -> None:
+            self.count += 1
+
+        stringReceived = lineReceived
+
+    wire = WIRE[format] * count
+    size = chunk or len(WIRE[format])
+    chunks = [wire[i : i + size] for i in range(0, len(wire), size)]
+    best: tuple[float, float, float] | None = None
+    for _ in range(repeats):
+        receiver = Receiver()
+        receiver.makeConnection(Transport())
+        receive = receiver.dataReceived
+        before, begin = os.times(), time.perf_counter()
+        cpu = time.process_time()
+        for piece in chunks:
+            receive(piece)
+        cpu = time.process_time() - cpu
+        elapsed, after = time.perf_counter() - begin, os.times()
+        if receiver.count != count:
+            raise SystemExit(f"{receiver.count} messages came, not {count}")
+        system = min(cpu, after.system - before.system)
+        if best is None or cpu < best[0]:
+            best = cpu, system, elapsed
+    assert best is not None
+    cpu, system, elapsed = best
+    print(count, cpu - system, system, elapsed, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

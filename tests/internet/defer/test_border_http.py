@@ -62,7 +62,9 @@ Get = Callable[[str, float | None], Any]
 async def httpx_get(url: str, limit: float | None) -> bytes:
     # Without TLS settings, which cost more than the whole test.
     transport = httpx.AsyncHTTPTransport(verify=False)
-    async with httpx.AsyncClient(transport=transport, timeout=limit) as client:
+    # For the answer alone: on a busy machine, to connect may take longer.
+    timeout = httpx.Timeout(None, read=limit)
+    async with httpx.AsyncClient(transport=transport, timeout=timeout) as client:
         return (await client.get(url)).content
 
 
@@ -99,13 +101,14 @@ async def test_answers_all_at_once(driver: Driver, get: Get, server: Server) -> 
 async def test_the_clients_own_time_out(driver: Driver, get: Get, server: Server) -> None:
     async def body() -> Any:
         with pytest.raises((httpx.ReadTimeout, TimeoutError)):
-            await get(f"{server.url}/silent", 0.05)
+            await get(f"{server.url}/silent", 0.3)
         task = asyncio.current_task()
         assert task is not None
         return task.cancelling(), await get(server.url, 30)
 
     assert await driver.outcome(body) == ("result", (0, b"hello"))
-    await server.gone.wait()
+    if server.asked.called:  # aiohttp's limit is for everything, and may have come before
+        await server.gone.wait()
 
 
 @clients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from reactorlib.protocols.postfix import (
 )
 from reactorlib.python.failure import Failure
 
-POSTMAP = shutil.which("postmap", path="/usr/sbin:/usr/bin")
+POSTMAP = shutil.which("postmap", path=os.environ["PATH"] + ":/usr/sbin")
 
 
 class Table:
@@ -144,7 +145,9 @@ async def test_over_a_socket_with_a_coroutine_function() -> None:
 @pytest.mark.skipif(POSTMAP is None, reason="Postfix is not installed")
 async def test_postfix_itself(tmp_path: Path) -> None:
     assert POSTMAP is not None
-    (tmp_path / "main.cf").write_text("compatibility_level = 3\n")
+    (tmp_path / "main.cf").write_text(
+        "compatibility_level = 3\nmail_owner = daemon\nsetgid_group = tty\n"
+    )
     port = reactor.listenTCP(
         0, PostfixTCPMapDictServerFactory({b"a b": b"x % y"}), interface="127.0.0.1"
     )

@@ -11,7 +11,7 @@ from reactorlib.python.failure import Failure
 if TYPE_CHECKING:
     from reactorlib.protocols.socks._tunnel import Tunnel
 
-__all__ = ["End", "SOCKSv4Incoming", "SOCKSv4IncomingFactory", "SOCKSv4Outgoing"]
+__all__ = ["End", "SOCKSv4Incoming", "SOCKSv4IncomingFactory", "SOCKSv4Outgoing", "unmapped"]
 
 
 class End(Protocol):
@@ -84,7 +84,16 @@ class SOCKSv4IncomingFactory(Factory[SOCKSv4Incoming]):
         return end
 
 
+def unmapped(host: str) -> str:
+    """
+    The IPv4 address within an IPv6 one that only stands for it (RFC 4291 section
+    2.5.5.2), so that a rule about the one holds for the other; or else `host`.
+    """
+    mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
+    return host if mapped is None else str(mapped)
+
+
 def _same(wanted: str, host: str) -> bool:
     address: Any = ipaddress.ip_address(wanted)
-    peer: Any = ipaddress.ip_address(host.partition("%")[0])
+    peer: Any = ipaddress.ip_address(unmapped(host.partition("%")[0]))
     return bool(address.is_unspecified or address == peer)

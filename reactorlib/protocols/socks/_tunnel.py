@@ -17,6 +17,7 @@ from reactorlib.protocols.socks._ends import (
     SOCKSv4Incoming,
     SOCKSv4IncomingFactory,
     SOCKSv4Outgoing,
+    unmapped,
 )
 from reactorlib.protocols.socks._wire import BIND, CONNECT, Reader, Request
 from reactorlib.python.failure import Failure
@@ -219,13 +220,14 @@ class Tunnel(Protocol):
         raise error
 
     async def _find(self, request: Request) -> list[str]:
-        if request.name is None:
-            return [str(request.address)]
+        if request.address is not None:
+            return [unmapped(request.address)]
+        assert request.name is not None
         resolver = getattr(self.reactor, "nameResolver", None)
         if resolver is None:
             return [await self.reactor.resolve(request.name)]
         infos = await find_addresses(resolver, request.name.decode("ascii"), request.port, "TCP")
-        hosts = [str(info[4][0]) for info in infos]
+        hosts = [unmapped(str(info[4][0])) for info in infos]
         hosts = [host for host in hosts if self._can_reach(host)]
         if not hosts:
             raise DNSLookupError(f"no address for {request.name!r}")

@@ -248,6 +248,51 @@ async def test_authorize_decides(hook: Any) -> None:
     assert asked == [(1, LOCAL, 80, b""), (1, LOCAL, 80, b"bob"), (2, LOCAL, 80, b"alice")]
 
 
+async def test_a_rule_for_an_address_holds_however_it_is_written() -> None:
+    """RFC 4291 section 2.5.5.2: ::ffff:127.0.0.1 is 127.0.0.1."""
+    asked: list[str] = []
+
+    def authorize(code: int, server: str, port: int, user: bytes) -> bool:
+        asked.append(server)
+        return False
+
+    mapped = socket.inet_pton(socket.AF_INET6, f"::ffff:{LOCAL}")
+    async with proxy(SOCKSv5Factory(authorize=authorize)) as socks:
+        for address in (b"\4" + mapped, b"\3\x10::ffff:127.0.0.1", b"\3\x09127.0.0.1"):
+            assert await say(socks, b"\5\1\0\5\1\0" + address + b"\0\x50") == refused(2)
+    assert asked == [LOCAL] * 3
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+async def test_ipv6() -> None:
+    """CONNECT from one client to the port for which another has asked with BIND."""
+    loopback = socket.inet_pton(socket.AF_INET6, "::1")
+    async with proxy(SOCKSv5Factory()) as socks:
+        near, near_writer = await asyncio.open_connection(LOCAL, socks)
+        near_writer.write(b"\5\1\0\5\2\0\4" + loopback + b"\0\0")
+        assert await near.readexactly(2 + 20) == b"\5\0\5\0\0\4" + bytes(16)
+        port = await near.readexactly(2)
+        far, far_writer = await asyncio.open_connection(LOCAL, socks)
+        far_writer.write(b"\5\1\0\5\1\0\4" + loopback + port + b"early")
+        granted = await far.readexactly(2 + 22)
+        assert granted[:22] == b"\5\0\5\0\0\4" + loopback
+        assert await near.readexactly(22) == granted[2:]  # both name the same socket
+        assert await near.readexactly(5) == b"early"
+        near_writer.write(b"answer")
+        await leave(near_writer)
+        assert await far.read() == b"answer"
+        await leave(far_writer)
+
+
 async def test_much_data_in_both_directions_right_after_the_request(tmp_path: Path) -> None:
     """What comes with the request, and before the reply, is passed on in order."""
     sent = os.urandom(3_000_000)

@@ -226,8 +226,9 @@ async def test_what_version_4_refuses() -> None:
         async with proxy(factory()) as socks:
             assert await say(socks, b"\4\1" + closed + HERE + b"\0") == no
             assert await say(socks, b"\4\7" + closed + HERE + b"\0") == no
-    async with proxy(SOCKSFactory(checkLogin=right)) as socks:
-        assert await say(socks, b"\4\1" + closed + HERE + b"\0") == no  # it has no passwords
+    async with host(echo) as port, proxy(SOCKSFactory(checkLogin=right)) as socks:
+        there = port_bytes(port)
+        assert await say(socks, b"\4\1" + there + HERE + b"\0") == no  # it has no passwords
         assert await say(socks, b"GET") == b""
 
 

@@ -66,8 +66,9 @@ class LogBeginner:
             FileLogObserver(errorStream, _error_text),
             [LogLevelFilterPredicate(defaultLogLevel=LogLevel.critical)],
         )
-        self._temporary = LogPublisher(self._buffer, critical)
-        publisher.addObserver(self._temporary)
+        #: What keeps events until then.
+        self.temporary = LogPublisher(self._buffer, critical)
+        publisher.addObserver(self.temporary)
 
     @property
     def begun(self) -> bool:
@@ -111,7 +112,7 @@ class LogBeginner:
             )
             return
         self._begun_at = here
-        self._publisher.removeObserver(self._temporary)
+        self._publisher.removeObserver(self.temporary)
         if not discardBuffer:
             self._buffer.replayTo(LogPublisher(*observers))
         self._buffer = LimitedHistoryLogObserver(0)
@@ -194,9 +195,16 @@ class _GlobalPublisher(LogPublisher):
         return Logger(observer=LogPublisher(_error_to_logging, *others))
 
     def show_report(self, namespace: str, message: str, failure: Failure) -> None:
-        """Give observers what is reported to the loop's exception handler, or to logging."""
-        publish = LogPublisher(*self._observers)
-        log = Logger(namespace, observer=publish)
+        """
+        Give observers what is reported to the loop's exception handler, or to logging.
+
+        It is not kept for observers to come: a traceback keeps what its frames have,
+        sockets and loops among that, which may not end at any time and in any thread.
+        """
+        observers = [each for each in self._observers if each != globalLogBeginner.temporary]
+        if not observers:
+            return
+        log = Logger(namespace, observer=LogPublisher(*observers))
         log.failure(message.replace("{", "{{").replace("}", "}}"), failure)
 
     def show_note(self, namespace: str, text: str) -> None:

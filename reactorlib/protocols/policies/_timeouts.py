@@ -35,6 +35,7 @@ class TimeoutProtocol(ProtocolWrapper):
         super().__init__(factory, wrappedProtocol)
         self.timeoutCall: Any = None
         self.timeoutPeriod = timeoutPeriod
+        self._has_producer = False
 
     def makeConnection(self, transport: Any) -> None:
         """Take the transport; the time begins."""
@@ -86,8 +87,21 @@ class TimeoutProtocol(ProtocolWrapper):
         self.cancelTimeout()
         super().connectionLost(reason)
 
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Let `producer` know when to write."""
+        self._has_producer = True
+        super().registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """Forget the producer."""
+        self._has_producer = False
+        super().unregisterProducer()
+
     def timeoutFunc(self) -> None:
         """Nothing happened for too long. Hangs up, unless overridden."""
+        if self._has_producer:
+            # It has had its time: to wait until it is done might be for ever.
+            self.unregisterProducer()
         self.loseConnection()
 
 

@@ -173,21 +173,28 @@ class BoxDispatcher:
 
     def _answerReceived(self, box: AmpBox) -> None:
         question = self._question(box[ANSWER])
-        if not question.called:
-            question.addErrback(self.unhandledError)
+        if not question.called:  # else nobody waits any more
             question.callback(box)
+            self._look_after(question)
 
     def _errorReceived(self, box: AmpBox) -> None:
         question = self._question(box[ERROR])
         if question.called:
-            return  # nobody waits any more
-        question.addErrback(self.unhandledError)
+            return
         code = box.get(ERROR_CODE, UNKNOWN_ERROR_CODE)
         description: Any = box.get(ERROR_DESCRIPTION, b"")
         if isinstance(description, bytes):
             description = description.decode("utf-8", "replace")
         kind: Any = PROTOCOL_ERRORS.get(code, RemoteAmpError)
         question.errback(Failure(kind(code, description)))
+        self._look_after(question)
+
+    def _look_after(self, question: Deferred[Any]) -> None:
+        """An error that is left when everyone has had the answer ends the connection."""
+        result = question.result if question.called and not question.paused else None
+        # What was awaited stays in place, and counts as handled.
+        if isinstance(result, Failure) and question._note is not result:
+            question.addErrback(self.unhandledError)
 
     def _commandReceived(self, box: AmpBox) -> None:
         answered = self.dispatchCommand(box)

@@ -1,11 +1,13 @@
-"""Twisted's AMP at the other end, in a process of its own: `python _peer.py server|client PORT PEM`."""
+# mypy: ignore-errors
+# Twisted, where it is installed, has few types.
+"""Twisted's AMP at the other end: `python _peer.py server|client PORT PEM`."""
 
 from __future__ import annotations
 
 import sys
 from typing import Any
 
-from twisted.internet import defer, endpoints, reactor, ssl
+from twisted.internet import defer, endpoints, protocol, reactor, ssl
 from twisted.protocols import amp
 
 
@@ -53,26 +55,25 @@ class Calculator(amp.AMP):
         return {"tls_localCertificate": self.certificate, "tls_verifyAuthorities": [authority]}
 
 
-
 @defer.inlineCallbacks
 def ask(port: int) -> Any:
     """Ask everything of the server of that port; print what is wrong, or "all is well"."""
     where = endpoints.TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-    protocol = yield endpoints.connectProtocol(where, Calculator())
-    answer = yield protocol.callRemote(Sum, a=13, b=81)
+    peer = yield endpoints.connectProtocol(where, Calculator())
+    answer = yield peer.callRemote(Sum, a=13, b=81)
     assert answer == {"total": 94}, answer
     try:
-        yield protocol.callRemote(Divide, numerator=1.0, denominator=0.0)
+        yield peer.callRemote(Divide, numerator=1.0, denominator=0.0)
     except ZeroDivisionError:
         pass
     else:
         raise AssertionError("no error")
-    yield protocol.callRemote(
+    yield peer.callRemote(
         amp.StartTLS, tls_localCertificate=certificate, tls_verifyAuthorities=[authority]
     )
-    answer = yield protocol.callRemote(Sum, a=1, b=2)
+    answer = yield peer.callRemote(Sum, a=1, b=2)
     assert answer == {"total": 3}, answer
-    assert protocol.peerCertificate.getSubject().commonName == b"amp.test"
+    assert peer.peerCertificate.getSubject().commonName == b"amp.test"
     print("all is well", flush=True)
 
 
@@ -80,7 +81,7 @@ def main() -> None:
     role, port = sys.argv[1], int(sys.argv[2])
     if role == "server":
         Calculator.certificate = certificate
-        factory = reactor_factory(Calculator)
+        factory = protocol.Factory.forProtocol(Calculator)
         listening = reactor.listenTCP(port, factory, interface="127.0.0.1")
         print(listening.getHost().port, flush=True)
     else:
@@ -89,12 +90,6 @@ def main() -> None:
         done.addBoth(lambda _: reactor.stop())
     reactor.callLater(30, reactor.stop)
     reactor.run()
-
-
-def reactor_factory(protocol: Any) -> Any:
-    from twisted.internet.protocol import Factory
-
-    return Factory.forProtocol(protocol)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from reactorlib.internet._second_names import ReadingNames
 from reactorlib.internet.interfaces import (
     IAddress,
     IConsumer,
+    IDrainable,
     IHalfCloseableProtocol,
     IPushProducer,
     ITransport,
@@ -47,7 +48,7 @@ class PipeAddress:
         return "PipeAddress()"
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
+@implementer(ITransport, IConsumer, IPushProducer, IDrainable)
 class StandardIO(ReadingNames, TwoEnds):
     """
     A connection with whoever is at the other end of standard input and output.

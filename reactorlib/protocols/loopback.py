@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from reactorlib.internet.interfaces import IAddress, IConsumer, ITransport
+from reactorlib.internet.interfaces import IAddress, IConsumer, IDrainable, ITransport
 from reactorlib.internet.protocol import ClientFactory, ServerFactory, connectionDone
 from reactorlib.protocols.policies import ProtocolWrapper
 from reactorlib.python.failure import Failure
@@ -72,7 +72,7 @@ class _LoopbackQueue:
         return bool(self._queue)
 
 
-@implementer(ITransport, IConsumer)
+@implementer(ITransport, IConsumer, IDrainable)
 class _LoopbackTransport:
     """One end in memory."""
 
@@ -247,7 +247,7 @@ def loopbackAsync(
     return pump.finished
 
 
-@implementer(ITransport, IConsumer)
+@implementer(ITransport, IConsumer, IDrainable)
 class LoopbackRelay:
     """
     A transport whose data arrives when `clearBuffer` is called.

@@ -131,7 +131,8 @@ def format_traceback(failure: Failure, elide_ours: bool, detail: str) -> str:
     lines: list[str] = []
     if detail == "brief":
         kind = safe_repr(failure.type)
-        lines.append(f"Traceback: {kind}: {safe_str(failure.value)}\n")
+        head = "Traceback" if frames else "Traceback (failure with no frames)"
+        lines.append(f"{head}: {kind}: {safe_str(failure.value)}\n")
         format_frames(frames, lines.append, "brief")
     elif detail == "default":
         plain = _Plain(failure.type, failure.value, None)

@@ -17,6 +17,7 @@ from reactorlib.internet._turn import flush_dirty
 from reactorlib.internet.address import tcp4
 from reactorlib.internet.interfaces import (
     IConsumer,
+    IDrainable,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IPushProducer,
@@ -34,7 +35,7 @@ __all__ = ["Connection"]
 _log = logging.getLogger("reactorlib.internet.tcp")
 
 
-@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle)
+@implementer(ITransport, IConsumer, IPushProducer, ISystemHandle, IDrainable)
 class Connection(Reading):
     """
     A connection.

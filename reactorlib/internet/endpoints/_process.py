@@ -16,6 +16,7 @@ from reactorlib.internet.endpoints._asyncio_protocol import as_factory, spoken_b
 from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.interfaces import (
     IConsumer,
+    IDrainable,
     IPushProducer,
     ITransport,
 )
@@ -107,7 +108,7 @@ class ProcessEndpoint(ClientEndpoint):
         return succeed(spoken_by(protocol))
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
+@implementer(ITransport, IConsumer, IPushProducer, IDrainable)
 class _ProcessEndpointTransport:
     """A process as a transport: its input, and the reading of its output."""
 

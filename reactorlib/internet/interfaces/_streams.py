@@ -84,14 +84,18 @@ class ITransport(Interface):
     def loseConnection() -> None:
         """Close once everything written has been sent."""
 
-    def drain() -> Deferred[None]:
-        """Wait until the peer has taken enough to write more; fires with None."""
-
     def getPeer() -> IAddress:
         """Where the other end is."""
 
     def getHost() -> IAddress:
         """Where this end is."""
+
+
+class IDrainable(Interface):
+    """What can say when to write more: every transport of this library."""
+
+    def drain() -> Deferred[None]:
+        """Wait until the peer has taken enough to write more; fires with None."""
 
 
 class ISystemHandle(Interface):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet._pipe_ends import ReadEnd, TwoEnds, WriteEnd
-from reactorlib.internet.interfaces import IConsumer, IProcessTransport, IPushProducer
+from reactorlib.internet.interfaces import IConsumer, IDrainable, IProcessTransport, IPushProducer
 from reactorlib.internet.process._base import BaseProcess
 from reactorlib.internet.process._command import check_command
 from reactorlib.internet.process._start import start
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["PTYProcess"]
 
 
-@implementer(IProcessTransport, IConsumer, IPushProducer)
+@implementer(IProcessTransport, IConsumer, IPushProducer, IDrainable)
 class PTYProcess(TwoEnds, BaseProcess):
     """
     A process on a terminal, of which we have the other side.

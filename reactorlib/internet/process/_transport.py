@@ -11,7 +11,7 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._pipe_ends import ReadEnd, WriteEnd
 from reactorlib.internet.defer import Deferred, fail
-from reactorlib.internet.interfaces import IConsumer, IProcessTransport, IPushProducer
+from reactorlib.internet.interfaces import IConsumer, IDrainable, IProcessTransport, IPushProducer
 from reactorlib.internet.process._base import BaseProcess
 from reactorlib.internet.process._command import check_command, check_fds
 from reactorlib.internet.process._start import start
@@ -25,7 +25,7 @@ __all__ = ["Process"]
 _DEFAULT_FDS: Mapping[int, int | str] = {0: "w", 1: "r", 2: "r"}
 
 
-@implementer(IProcessTransport, IConsumer, IPushProducer)
+@implementer(IProcessTransport, IConsumer, IPushProducer, IDrainable)
 class Process(BaseProcess):
     """
     A process, and our ends of its pipes.

@@ -9,7 +9,7 @@ from typing import IO, Any
 from zope.interface import implementer
 
 from reactorlib.internet.address import UNIXAddress
-from reactorlib.internet.interfaces import IConsumer, IPushProducer, ITransport
+from reactorlib.internet.interfaces import IConsumer, IDrainable, IPushProducer, ITransport
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -18,7 +18,7 @@ __all__ = ["FileWrapper"]
 _log = logging.getLogger("reactorlib.internet.protocol")
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
+@implementer(ITransport, IConsumer, IPushProducer, IDrainable)
 class FileWrapper:
     """
     A transport that writes to a file, to see what a protocol says. Nothing is read.

@@ -23,6 +23,7 @@ from reactorlib.internet.address import IPv4Address
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import (
     IConsumer,
+    IDrainable,
     IHalfCloseableProtocol,
     IPushProducer,
     ITCPTransport,
@@ -140,7 +141,7 @@ class _Line:
             self._link.clock.callLater(max(0.0, arrival - self._link.clock.seconds()), arrive)
 
 
-@implementer(ITCPTransport, IConsumer, IPushProducer)
+@implementer(ITCPTransport, IConsumer, IPushProducer, IDrainable)
 class LinkTransport:
     """
     One end of a `Link`: a transport as TCP's, with its ways to end.

@@ -13,6 +13,7 @@ from reactorlib.internet.address import IPv4Address
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import (
     IConsumer,
+    IDrainable,
     IPullProducer,
     IPushProducer,
     ITransport,
@@ -36,7 +37,7 @@ class StringIOWithoutClosing(BytesIO):
         """Do nothing."""
 
 
-@implementer(ITransport, IConsumer, IPushProducer)
+@implementer(ITransport, IConsumer, IPushProducer, IDrainable)
 class StringTransport:
     """
     A transport that keeps what is written, for a look at it.

@@ -1,0 +1,145 @@
+"""
+Boxes as bytes.
+
+A box is a sequence of keys and values, each after its length in two bytes, and ends
+with a key of no length. A key has at most 255 bytes, so the first byte of its length
+is always 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reactorlib.protocols.amp._errors import TooLong
+
+__all__ = ["MAX_BOX_LENGTH", "MAX_KEY_LENGTH", "MAX_VALUE_LENGTH", "BoxReader", "serialize"]
+
+MAX_KEY_LENGTH = 0xFF
+MAX_VALUE_LENGTH = 0xFFFF
+
+#: The most that one box may take, in bytes. The format knows no limit: a peer that never ends
+#: its box would fill the memory. This is 255 values of full length.
+MAX_BOX_LENGTH = 255 * MAX_VALUE_LENGTH
+
+_LENGTHS = [length.to_bytes(2, "big") for length in range(MAX_KEY_LENGTH + 1)]
+
+
+def serialize(box: Mapping[Any, Any]) -> bytes:
+    """
+    The bytes of a box, its keys in order.
+
+    Raises:
+        TypeError: a key or value is text.
+        TooLong: a key or value is longer than its length can tell.
+    """
+    parts: list[bytes] = []
+    for key, value in sorted(box.items()):
+        if type(key) is str:
+            raise TypeError(f"Unicode key not allowed: {key!r}")
+        if type(value) is str:
+            raise TypeError(f"Unicode value for key {key!r} not allowed: {value!r}")
+        if len(key) > MAX_KEY_LENGTH:
+            raise TooLong(True, True, key, None)
+        size = len(value)
+        if size > MAX_VALUE_LENGTH:
+            raise TooLong(False, True, value, key)
+        parts += (
+            _LENGTHS[len(key)],
+            key,
+            _LENGTHS[size] if size <= MAX_KEY_LENGTH else size.to_bytes(2, "big"),
+            value,
+        )
+    parts.append(b"\0\0")
+    return b"".join(parts)
+
+
+class BoxReader:
+    """
+    Takes bytes, and gives boxes.
+
+    After `feed()`, call `next_box()` until it answers None. Cost is linear in the
+    bytes fed, however they are cut.
+    """
+
+    __slots__ = ("_box", "_buffer", "_key", "_size", "_start")
+
+    def __init__(self) -> None:
+        self._buffer: bytes | bytearray = b""
+        self._start = 0
+        self._box: dict[bytes, bytes] = {}
+        self._key: bytes | None = None
+        self._size = 0  # of what of this box has been taken
+
+    def feed(self, data: bytes) -> None:
+        """Bytes came in."""
+        buffer = self._buffer
+        if self._start == len(buffer):
+            self._buffer = data
+            self._start = 0
+            return
+        if type(buffer) is not bytearray:
+            buffer = self._buffer = bytearray(memoryview(buffer)[self._start :])
+            self._start = 0
+        buffer += data
+
+    def next_box(self) -> dict[bytes, bytes] | None:
+        """
+        The next box, or None if it is incomplete.
+
+        Raises:
+            TooLong: a key, or the box, is longer than allowed. There is no way on.
+        """
+        buffer = self._buffer
+        start = self._start
+        end = len(buffer)
+        key = self._key
+        box = self._box
+        while start + 2 <= end:
+            size = buffer[start] << 8 | buffer[start + 1]
+            begin = start + 2
+            if key is None and size > MAX_KEY_LENGTH:
+                raise TooLong(True, False, None, None)
+            if begin + size > end:
+                break
+            start = begin + size
+            self._size += 2 + size
+            if self._size > MAX_BOX_LENGTH:
+                raise TooLong(False, False, None, key)
+            if key is not None:
+                box[key] = bytes(buffer[begin:start])
+                key = None
+            elif size:
+                key = bytes(buffer[begin:start])
+            else:
+                self._key = None
+                self._box = {}
+                self._size = 0
+                self._keep(start)
+                return box
+        self._key = key
+        self._keep(start)
+        return None
+
+    def _keep(self, start: int) -> None:
+        """Forget the bytes before `start`, once they are many."""
+        buffer = self._buffer
+        if start == len(buffer):
+            self._buffer = b""
+            start = 0
+        elif type(buffer) is bytearray and start > MAX_VALUE_LENGTH:
+            del buffer[:start]
+            start = 0
+        self._start = start
+
+    def take(self) -> bytes:
+        """The bytes that no box has been made of; they are forgotten here."""
+        rest = bytes(self._buffer[self._start :])
+        self._buffer = b""
+        self._start = 0
+        return rest
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a box has begun and not ended."""
+        return bool(self._box) or self._key is not None or self._start < len(self._buffer)

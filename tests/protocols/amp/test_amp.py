@@ -407,7 +407,7 @@ def test_interfaces_and_repr() -> None:
 
 
 def test_responders_are_found_by_where_they_stand() -> None:
-    """A name that is used twice, a lambda, and what a class derives from."""
+    """One that has lost its name, those without any, and what a class derives from."""
 
     class Base(amp.CommandLocator):
         @Sum.responder
@@ -415,7 +415,7 @@ def test_responders_are_found_by_where_they_stand() -> None:
             return {"total": a + b}
 
         del answer
-        answer = Never.responder(lambda self: {})
+        Never.responder(lambda self: {})
 
         Silent.responder(lambda self, word: {})
 

@@ -32,12 +32,14 @@ class PoetryProtocol(Protocol):
     Collects one poem, which is whole when the server hangs up.
 
     Attributes:
-        finished: fires with None when all has come, or fails.
+        finished: fires when the connection is lost: with None if all has come, or
+            with why it has not. Nobody may be waiting for that any more, so it is no
+            failure, which would be reported.
     """
 
     def __init__(self) -> None:
         self.poem = bytearray()
-        self.finished: Deferred[None] = Deferred()
+        self.finished: Deferred[BaseException | None] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
         """A piece came."""
@@ -45,10 +47,7 @@ class PoetryProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """That was all, unless the connection broke."""
-        if reason.check(ConnectionDone):
-            self.finished.callback(None)
-        else:
-            self.finished.errback(reason)
+        self.finished.callback(None if reason.check(ConnectionDone) else reason.value)
 
 
 async def get_poetry(host: str, port: int, limit: float) -> str:
@@ -64,9 +63,11 @@ async def get_poetry(host: str, port: int, limit: float) -> str:
         async with asyncio.timeout(limit):
             protocol = await endpoint.connect(Factory.forProtocol(PoetryProtocol))
             try:
-                await protocol.finished
+                problem = await protocol.finished
             finally:
                 protocol.transport.loseConnection()
+            if problem is not None:
+                raise problem
     except TimeoutError:
         raise TimeoutError(f"no whole poem within {limit:g} seconds") from None
     return bytes(protocol.poem).decode()

@@ -161,12 +161,12 @@ async def test_grace_lets_connections_finish_and_then_aborts_them(kind: str) -> 
         assert await soon(pair[0].read(1)) == b"x"
     over: list[object] = []
     stopped = server.stopService(grace=0.1).addCallback(over.append)
-    assert await nobody_listens(port)
     writer.write(b"in flight")
     assert await soon(reader.read(100)) == b"in flight"
     writer.close()
     assert over == []
     await soon(stopped)  # the other one is aborted
+    assert await nobody_listens(port)
     with pytest.raises(ConnectionResetError):
         await soon(other_reader.read(1))
     other.close()

@@ -161,12 +161,12 @@ async def test_grace_lets_connections_finish_and_then_aborts_them(kind: str) -> 
         assert await soon(pair[0].read(1)) == b"x"
     over: list[object] = []
     stopped = server.stopService(grace=0.1).addCallback(over.append)
+    assert await nobody_listens(port)
     writer.write(b"in flight")
     assert await soon(reader.read(100)) == b"in flight"
     writer.close()
     assert over == []
     await soon(stopped)  # the other one is aborted
-    assert await nobody_listens(port)
     with pytest.raises(ConnectionResetError):
         await soon(other_reader.read(1))
     other.close()
@@ -210,6 +210,14 @@ async def test_an_endpoint_that_listens_later() -> None:
     assert stopped.called
     with pytest.raises(CancelledError):
         await started
+
+
+async def test_a_time_of_grace_that_is_none_stops_nothing() -> None:
+    async with TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1") as server:
+        with pytest.raises(ValueError, match="grace"):
+            server.stopService(grace=-1)
+        assert server.running
+        assert not await nobody_listens(server.getHost().port)
 
 
 def test_a_saved_server_has_no_socket() -> None:

@@ -85,11 +85,10 @@ class _Watched:
         lost: whether the connection is.
     """
 
-    def __init__(self, protocol: Any, late: Callable[[], bool]) -> None:
+    def __init__(self, protocol: Any) -> None:
         self.protocol = protocol
         self.transport: Any = None
         self.lost = False
-        self._late = late
         self._waiting: list[Callable[[], object]] = []
         directlyProvides(self, providedBy(protocol))
 
@@ -139,7 +138,7 @@ class _WatchingFactory:
         if self._refuses():
             return None
         protocol = self._factory.buildProtocol(addr)
-        return None if protocol is None else _Watched(protocol, self._refuses)
+        return None if protocol is None else _Watched(protocol)
 
 
 class _Waiter(Deferred[Any]):
@@ -219,9 +218,7 @@ class ClientService(Service):
             self._begin()
 
     def _begin(self) -> None:
-        run = ensureDeferred(self._keep_connected())
-        if self.running or not run.called:
-            self._run = run
+        self._run = ensureDeferred(self._keep_connected())
 
     def stopService(self, grace: float | None = None) -> Deferred[None]:
         """
@@ -234,7 +231,7 @@ class ClientService(Service):
         Returns:
             a Deferred that fires when the connection is gone.
         """
-        super().stopService()
+        super().stopService(grace)
         self._stopped = True
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

@@ -11,6 +11,15 @@ from reactorlib.python.failure import Failure
 __all__ = ["StreamServerEndpointService"]
 
 
+def stop_port(port: Any, grace: float | None) -> Deferred[Any]:
+    """Have a port listen no more; None is none. `grace` as for `stopService`."""
+    if port is None:
+        return succeed(None)
+    if grace is None:
+        return maybeDeferred(port.stopListening)
+    return maybeDeferred(port.stopListening, grace=grace)
+
+
 class StreamServerEndpointService(Service):
     """
     Accept connections at an endpoint while the service runs.
@@ -83,19 +92,15 @@ class StreamServerEndpointService(Service):
             a Deferred that fires when the address is free and, with `grace`, the
             last connection gone.
         """
-        super().stopService()
+        super().stopService(grace)
         waiting, self._waiting = self._waiting, None
         if waiting is None:
             return succeed(None)
         waiting.cancel()
 
-        def stop(port: Any) -> Any:
+        def stop(port: Any) -> Deferred[Any]:
             self._port = None
-            if port is None:
-                return None
-            if grace is None:
-                return maybeDeferred(port.stopListening)
-            return maybeDeferred(port.stopListening, grace=grace)
+            return stop_port(port, grace)
 
         def cancelled(failure: Failure) -> None:
             failure.trap(CancelledError)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from reactorlib.application.internet._listening import stop_port
 from reactorlib.application.service import Service
-from reactorlib.internet.defer import Deferred, maybeDeferred, succeed
+from reactorlib.internet.defer import Deferred
 
 __all__ = [
     "MulticastServer",
@@ -82,13 +83,9 @@ class _Server(_ReactorCall):
             a Deferred that fires when the address is free and, with `grace`, the
             last connection gone; at once if it did not listen.
         """
-        super().stopService()
+        super().stopService(grace)
         port, self._made = self._made, None
-        if port is None:
-            return succeed(None)
-        if grace is None or self._method not in _DRAINING:
-            return maybeDeferred(port.stopListening)
-        return maybeDeferred(port.stopListening, grace=grace)
+        return stop_port(port, grace if self._method in _DRAINING else None)
 
     def getHost(self) -> Any:
         """Where it listens: the address really bound; RuntimeError while it does not."""
@@ -111,7 +108,7 @@ class _Client(_ReactorCall):
 
     def stopService(self, grace: float | None = None) -> None:
         """Close the connection, or give up the attempt."""
-        super().stopService()
+        super().stopService(grace)
         connector, self._made = self._made, None
         if connector is not None:
             connector.disconnect()

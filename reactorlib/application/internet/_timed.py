@@ -70,7 +70,7 @@ class TimerService(Service):
             a Deferred that fires when a call that is under way is over. Cancelling
             it cancels that call.
         """
-        super().stopService()
+        super().stopService(grace)
         loop, finished = self._loop, self._finished
         self._loop = self._finished = None
         if loop is None or finished is None:
@@ -97,5 +97,5 @@ class CooperatorService(Service):
 
     def stopService(self, grace: float | None = None) -> None:
         """Take no further step. What was waited for fails with `SchedulerStopped`."""
-        super().stopService()
+        super().stopService(grace)
         self.coop.stop()

@@ -56,7 +56,25 @@ class _Client(ClientEndpoint):
         return attempt._onConnection
 
 
-class TCP4ClientEndpoint(_Client):
+class _TCPClient(ClientEndpoint):
+    """What both versions of IP have."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        host: str,
+        port: int,
+        timeout: float | None = 30,
+        bindAddress: Any = None,
+    ) -> None:
+        self._reactor = reactor
+        self._host = host
+        self._port = port
+        self._timeout = timeout
+        self._bindAddress = local_binding(bindAddress)
+
+
+class TCP4ClientEndpoint(_TCPClient, _Client):
     """
     A TCP port of another host, on IPv4.
 
@@ -69,20 +87,6 @@ class TCP4ClientEndpoint(_Client):
             `makeBinding`.
     """
 
-    def __init__(
-        self,
-        reactor: Any,
-        host: str,
-        port: int,
-        timeout: float | None = 30,
-        bindAddress: Any = None,
-    ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._bindAddress = local_binding(bindAddress)
-
     def _begin(self, factory: Any) -> object:
         return self._reactor.connectTCP(
             self._host,
@@ -93,7 +97,7 @@ class TCP4ClientEndpoint(_Client):
         )
 
 
-class TCP6ClientEndpoint(ClientEndpoint):
+class TCP6ClientEndpoint(_TCPClient):
     """
     A TCP port of another host, on IPv6: of the host's addresses, the first that answers.
 
@@ -105,20 +109,6 @@ class TCP6ClientEndpoint(ClientEndpoint):
         bindAddress: the local address to connect from, or address and port, or a
             `makeBinding`.
     """
-
-    def __init__(
-        self,
-        reactor: Any,
-        host: str,
-        port: int,
-        timeout: float | None = 30,
-        bindAddress: Any = None,
-    ) -> None:
-        self._reactor = reactor
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-        self._bindAddress = local_binding(bindAddress)
 
     def _connect(self, protocolFactory: Any) -> Deferred[Any]:
         def attempt(address: Any) -> Deferred[Any]:

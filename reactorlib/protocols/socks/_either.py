@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reactorlib.internet.protocol import Factory, Protocol, connectionDone
-from reactorlib.protocols.socks._tunnel import Authorize, Tunnel
+from reactorlib.internet.protocol import Protocol, connectionDone
+from reactorlib.protocols.socks._tunnel import Tunnel
 from reactorlib.protocols.socks._v4 import SOCKSv4
-from reactorlib.protocols.socks._v5 import CheckLogin, SOCKSv5
+from reactorlib.protocols.socks._v5 import ServingFactory, SOCKSv5
 from reactorlib.protocols.socks._wire import reply4
 from reactorlib.python.failure import Failure
 
@@ -60,7 +60,7 @@ class SOCKS(Protocol):
             late.cancel()
 
 
-class SOCKSFactory(Factory[SOCKS]):
+class SOCKSFactory(ServingFactory[SOCKS]):
     """
     Serves SOCKS 4, 4A and 5 on one port.
 
@@ -71,18 +71,6 @@ class SOCKSFactory(Factory[SOCKS]):
     """
 
     protocol = SOCKS
-
-    def __init__(
-        self,
-        log: str | None = None,
-        checkLogin: CheckLogin | None = None,
-        authorize: Authorize | None = None,
-        reactor: Any = None,
-    ) -> None:
-        self.logging = log
-        self.checkLogin = checkLogin
-        self.authorize = authorize
-        self.reactor = reactor
 
     def choose(self, version: int) -> Tunnel | None:
         """What serves this version; None refuses it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging as _logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from reactorlib.cred.error import UnauthorizedLogin
 from reactorlib.internet.defer import CancelledError
@@ -17,14 +17,16 @@ from reactorlib.internet.error import (
     TimeoutError,
     UnknownHostError,
 )
-from reactorlib.internet.protocol import Factory
+from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.protocols.socks._ends import SOCKSv4Incoming, SOCKSv4Outgoing
 from reactorlib.protocols.socks._tunnel import Authorize, Refused, Tunnel, UnknownCommand, ask
 from reactorlib.protocols.socks._wire import InvalidRequest, Reader5, UnknownAddressType, reply5
 
-__all__ = ["CheckLogin", "SOCKSv5", "SOCKSv5Factory"]
+__all__ = ["CheckLogin", "SOCKSv5", "SOCKSv5Factory", "ServingFactory"]
 
 _log = _logging.getLogger("reactorlib.protocols.socks")
+
+_P = TypeVar("_P", bound=Protocol)
 
 CheckLogin = Callable[[bytes, bytes], "bool | Awaitable[bool]"]
 
@@ -158,7 +160,33 @@ class SOCKSv5(Tunnel):
         self._close()
 
 
-class SOCKSv5Factory(Factory[SOCKSv5]):
+class ServingFactory(Factory[_P]):
+    """
+    What factories have that serve SOCKS 5.
+
+    Args:
+        log: the path of a file to which all that is passed on is added; None for none.
+        checkLogin: called with the client's name and password, says whether they are
+            right: True or False, or a Deferred or a coroutine for it. None asks for
+            no login.
+        authorize: called as `SOCKSv5.authorize` is, in its place; None allows all.
+        reactor: what connects and listens; None for the one that runs.
+    """
+
+    def __init__(
+        self,
+        log: str | None = None,
+        checkLogin: CheckLogin | None = None,
+        authorize: Authorize | None = None,
+        reactor: Any = None,
+    ) -> None:
+        self.logging = log
+        self.checkLogin = checkLogin
+        self.authorize = authorize
+        self.reactor = reactor
+
+
+class SOCKSv5Factory(ServingFactory[SOCKSv5]):
     """
     Serves SOCKS 5.
 
@@ -172,18 +200,6 @@ class SOCKSv5Factory(Factory[SOCKSv5]):
     """
 
     protocol = SOCKSv5
-
-    def __init__(
-        self,
-        log: str | None = None,
-        checkLogin: CheckLogin | None = None,
-        authorize: Authorize | None = None,
-        reactor: Any = None,
-    ) -> None:
-        self.logging = log
-        self.checkLogin = checkLogin
-        self.authorize = authorize
-        self.reactor = reactor
 
     def buildProtocol(self, addr: Any) -> SOCKSv5:
         """The client's end."""

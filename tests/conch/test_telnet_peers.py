@@ -153,8 +153,7 @@ async def test_who_hangs_up_is_logged_out() -> None:
 
 async def test_twisted_negotiates_with_us() -> None:
     """Our server, and Twisted's telnet as the client, each asking the other."""
-    from twisted.conch import telnet as theirs
-
+    theirs: Any = pytest.importorskip("twisted.conch.telnet")
     make_theirs: Any = theirs.TelnetTransport
 
     class Ours(TelnetProtocol):
@@ -174,7 +173,7 @@ async def test_twisted_negotiates_with_us() -> None:
             sizes.append((command, b"".join(data)))
             self.transport.write(b"done \xff\n")
 
-    class Theirs(theirs.TelnetProtocol):
+    class Theirs(theirs.TelnetProtocol):  # type: ignore[misc]
         def enableLocal(self, option: bytes) -> bool:
             return option == b"\x1f"
 

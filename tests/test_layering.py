@@ -21,7 +21,8 @@ FLOORS: list[set[str]] = [
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
-    {"application", "persisted", "plugin", "plugins", "runner"},
+    {"persisted"},
+    {"application", "plugin", "plugins", "runner"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
     {"scripts", "tap", "trial", "compat", "test"},
 ]
@@ -40,6 +41,7 @@ EXTRAS = {
     "cred/passwords.py": {"argon2"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "persisted/_encryption.py": {"cryptography"},
 }
 
 

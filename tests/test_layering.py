@@ -22,7 +22,8 @@ FLOORS: list[set[str]] = [
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
-    {"application", "persisted", "runner"},
+    {"persisted"},
+    {"application", "runner"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
     {"scripts", "tap", "plugins", "trial", "compat", "test"},
 ]
@@ -41,6 +42,7 @@ EXTRAS = {
     "cred/passwords.py": {"argon2"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "persisted/_encryption.py": {"cryptography"},
 }
 
 

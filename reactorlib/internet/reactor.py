@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import socket
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
@@ -129,6 +131,10 @@ class _Reactor:
 
     def __repr__(self) -> str:
         return repr(current_reactor())
+
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+        """Copied, or saved and loaded, it is what `reactor` means there and then."""
+        return import_module, (__name__,)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(current_reactor())})

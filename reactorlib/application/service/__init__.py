@@ -8,6 +8,7 @@ application.
 
 from __future__ import annotations
 
+from reactorlib.application.service._application import Application, loadApplication
 from reactorlib.application.service._interfaces import IService, IServiceCollection
 from reactorlib.application.service._maker import IServiceMaker, ServiceMaker
 from reactorlib.application.service._multi import MultiService
@@ -15,6 +16,7 @@ from reactorlib.application.service._process import IProcess, Process
 from reactorlib.application.service._service import Service
 
 __all__ = [
+    "Application",
     "IProcess",
     "IService",
     "IServiceCollection",
@@ -23,4 +25,5 @@ __all__ = [
     "Process",
     "Service",
     "ServiceMaker",
+    "loadApplication",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
-__all__ = ["note", "report", "show", "show_note", "shown"]
+__all__ = ["note", "report", "show", "show_note", "shown", "who_is_told"]
 
 #: Shows a report to log observers, by the logger's name, what failed, and the failure.
 #: `reactorlib.logger` puts it here when it is imported; where nobody does, nobody observes.
@@ -18,6 +18,10 @@ show: Callable[[str, str, Failure], None] | None = None
 
 #: The same for what is noted: the logger's name, and the text.
 show_note: Callable[[str, str], None] | None = None
+
+#: Names, for logs, the transport whose protocol is being told of something in this thread,
+#: or answers None. `reactorlib.internet` puts it here when it has transports.
+who_is_told: Callable[[], str | None] | None = None
 
 
 class _Shown(threading.local):

@@ -35,6 +35,7 @@ from reactorlib.internet.defer import (
     succeed,
 )
 from reactorlib.internet.task import deferLater
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["ClientService", "backoffPolicy"]
@@ -217,7 +218,12 @@ class ClientService(Service):
     def startService(self) -> None:
         """Begin to connect."""
         if self.running:
-            _log.warning("%r is running already, so starting it does nothing", self)
+            note(
+                _log,
+                "%r is running already, so starting it does nothing",
+                self,
+                level=logging.WARNING,
+            )
             return
         super().startService()
         if self._stopping is None:
@@ -284,7 +290,7 @@ class ClientService(Service):
                 self._tell_of_failure(failure)
                 failures += 1
                 pause = (self._policy or _DEFAULT_POLICY)(failures)
-                _log.info("%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
+                note(_log, "%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
                 await deferLater(self._the_clock(), pause)
                 continue
             self._current = self._open = watched

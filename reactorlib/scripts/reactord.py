@@ -304,7 +304,8 @@ class ReactordRunner(UnixApplicationRunner):
             # What is outside of the new root is opened and loaded before.
             for codec in ("ascii", "utf-8", "latin-1", "idna"):
                 codecs.lookup(codec)
-            self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            if not nodaemon:
+                self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         super().setupEnvironment(chroot, rundir, nodaemon, umask, None)
         if pidfile:
             self._pid_file = open(pidfile, "w", encoding="ascii")  # noqa: SIM115 - kept

@@ -42,6 +42,7 @@ EXTRAS = {
     "cred/passwords.py": {"argon2"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "internet/uvloopreactor.py": {"uvloop"},
     "persisted/_encryption.py": {"cryptography"},
 }
 

@@ -21,8 +21,8 @@ FLOORS: list[set[str]] = [
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
-    {"application", "persisted", "plugin", "plugins", "runner"},
-    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
+    {"application", "persisted", "plugin", "plugins"},
+    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
     {"scripts", "tap", "trial", "compat", "test"},
 ]
 

@@ -17,13 +17,15 @@ ROOT = Path(reactorlib.__file__).parent
 FLOORS: list[set[str]] = [
     {"python"},
     {"logger"},
+    {"plugin"},
     {"_sansio"},
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
-    {"application", "persisted", "plugin", "plugins"},
+    {"persisted"},
+    {"application"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
-    {"scripts", "tap", "trial", "compat", "test"},
+    {"scripts", "tap", "plugins", "trial", "compat", "test"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.
@@ -40,6 +42,7 @@ EXTRAS = {
     "cred/passwords.py": {"argon2"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "persisted/_encryption.py": {"cryptography"},
 }
 
 

@@ -172,7 +172,7 @@ class ClientService(Service):
     ) -> None:
         self._endpoint = endpoint
         self._factory = factory
-        self._policy = retryPolicy or _DEFAULT_POLICY
+        self._policy = retryPolicy
         self._clock = clock
         self._prepare = prepareConnection
         self._run: Deferred[None] | None = None
@@ -181,6 +181,12 @@ class ClientService(Service):
         self._current: _Watched | None = None  # what programs are given
         self._open: _Watched | None = None  # what is to be closed, prepared or not
         self._waiters: list[_Waiter] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service is not connected, and nobody waits for it."""
+        state = {**super().__getstate__(), "_stopped": False, "_waiters": [], "_clock": None}
+        state.update(dict.fromkeys(("_run", "_stopping", "_current", "_open")))
+        return state
 
     # -- what programs call ---------------------------------------------------
 
@@ -277,7 +283,7 @@ class ClientService(Service):
                 failure = Failure()
                 self._tell_of_failure(failure)
                 failures += 1
-                pause = self._policy(failures)
+                pause = (self._policy or _DEFAULT_POLICY)(failures)
                 _log.info("%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
                 await deferLater(self._the_clock(), pause)
                 continue
@@ -290,7 +296,7 @@ class ClientService(Service):
             finally:
                 self._current = self._open = None
             failures = 1  # a loss counts as the first
-            pause = self._policy(failures)
+            pause = (self._policy or _DEFAULT_POLICY)(failures)
             await deferLater(self._the_clock(), pause)
 
     async def _connect(self, factory: _WatchingFactory) -> _Watched:

@@ -23,8 +23,8 @@ FLOORS: list[set[str]] = [
     {"cred", "enterprise"},
     {"protocols"},
     {"persisted"},
-    {"application", "runner"},
-    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
+    {"application"},
+    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
     {"scripts", "tap", "plugins", "trial", "compat", "test"},
 ]
 

@@ -38,6 +38,10 @@ class StreamServerEndpointService(Service):
         self._waiting: Deferred[Any] | None = None
         self._port: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no port."""
+        return {**super().__getstate__(), "_waiting": None, "_port": None}
+
     def privilegedStartService(self) -> None:
         """
         Begin to listen.

@@ -13,9 +13,6 @@ class Plain:
     def __init__(self, **attributes: Any) -> None:
         self.__dict__.update(attributes)
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(name)  # for type checkers: it has any attributes
-
     def method(self) -> tuple[str, Plain]:
         return ("called", self)
 

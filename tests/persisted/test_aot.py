@@ -184,7 +184,7 @@ def test_what_holds_no_state_comes_back(trip: Trip) -> None:
 
 
 def test_bound_methods_come_back_with_their_objects(trip: Trip) -> None:
-    it = Plain(a=1)
+    it: Any = Plain(a=1)
     it.call = it.method
     back = trip([it, it.method, [1].append, Plain.made])
     assert back[1]() == ("called", back[0])
@@ -225,7 +225,7 @@ def test_any_data_comes_back(obj: Any) -> None:
 
 def test_what_is_one_stays_one(trip: Trip) -> None:
     shared = [1]
-    it = Plain(a=shared, b={"c": shared})
+    it: Any = Plain(a=shared, b={"c": shared})
     back = trip((it, shared, it, function, function))
     assert back[0].a is back[1] is back[0].b["c"]
     assert back[2] is back[0]
@@ -236,7 +236,7 @@ def test_what_holds_itself_holds_itself(trip: Trip) -> None:
     items.append(items)
     by_key: dict[Any, Any] = {"items": items}
     by_key["self"] = by_key
-    it = Plain(d=by_key)
+    it: Any = Plain(d=by_key)
     it.self = it
     back = trip(it)
     assert back.self is back
@@ -262,7 +262,7 @@ def test_a_tuple_in_itself(trip: Trip) -> None:
 
 
 def test_an_object_in_its_own_method_state_and_set(trip: Trip) -> None:
-    it = Plain()
+    it: Any = Plain()
     it.calls = {it.method: (it.method,)}
     it.among = {it}
     it.state = own_state((it, it.calls))
@@ -290,7 +290,7 @@ def test_source_is_indented() -> None:
 
 
 def test_source_names_attributes() -> None:
-    it = Plain(b=1, a=[Plain()])
+    it: Any = Plain(b=1, a=[Plain()])
     assert aot.jellyToSource(it) == textwrap.dedent(
         f"""\
         app=Instance('{KEPT}.Plain',
@@ -342,7 +342,7 @@ def test_what_twisted_has_written_is_read() -> None:
     """Its `.tas` files, as far as the classes in them are there."""
     theirs = pytest.importorskip("twisted.persisted.aot")
     shared = [1, "two\n", b"3", 4.5, 6j, None, ...]
-    it = Plain(a=shared, b=(shared, {"x y": slice(1, 2, 3)}), c=function, d=Plain, e=_kept)
+    it: Any = Plain(a=shared, b=(shared, {"x y": slice(1, 2, 3)}), c=function, d=Plain, e=_kept)
     it.f = it.method
     it.g = Registered(3)
     it.h = own_state("meringue")

@@ -137,7 +137,9 @@ class New:
 
 
 def test_methods_are_found_again() -> None:
-    old, function = Old(), styles.pickleMethod(Old().method)
+    old = Old()
+    bound: Any = old.method
+    function = styles.pickleMethod(bound)
     assert function[0] is styles.unpickleMethod
     assert styles.unpickleMethod("method", old, Old) == old.method
     assert styles.unpickleMethod("method", old, str) == old.method
@@ -171,4 +173,4 @@ def test_what_is_not_known_is_put_in_its_places() -> None:
     with pytest.raises(AssertionError, match="already"):
         promise.resolveDependants("again")
     with pytest.raises(AssertionError, match="no key"):
-        {crefutil.NotKnown(): 1}  # noqa: B018
+        {crefutil.NotKnown(): 1}

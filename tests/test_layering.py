@@ -17,14 +17,15 @@ ROOT = Path(reactorlib.__file__).parent
 FLOORS: list[set[str]] = [
     {"python"},
     {"logger"},
+    {"plugin"},
     {"_sansio"},
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
     {"persisted"},
-    {"application", "plugin", "plugins", "runner"},
+    {"application", "runner"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
-    {"scripts", "tap", "trial", "compat", "test"},
+    {"scripts", "tap", "plugins", "trial", "compat", "test"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.

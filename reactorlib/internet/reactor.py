@@ -8,6 +8,7 @@ loop that runs, or, where none runs, the one that `reactor.run()` will start.
 
 from __future__ import annotations
 
+import math
 import socket
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._current import current_reactor, reactor_for
+from reactorlib.internet._current import current_reactor, known_reactor, reactor_for
 from reactorlib.internet.interfaces import (
     IReactorCore,
     IReactorFDSet,
@@ -33,10 +34,13 @@ from reactorlib.internet.interfaces import (
     IReactorUNIX,
     IReactorUNIXDatagram,
 )
+from reactorlib.python._asyncio import running_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
+    from reactorlib.internet._timers import LoopCall
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
     _reactor: AsyncioSelectorReactor = current_reactor()
@@ -86,22 +90,27 @@ if TYPE_CHECKING:
     wakeUp = _reactor.wakeUp
 
 
-class _Method:
-    """A method of the current reactor, found without the detour through `__getattr__`."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        return getattr(current_reactor(), self._name)
+_callable = callable  # Twisted has an argument of that name
 
 
 class _Reactor:
     """Has whatever the current reactor has. What is set on it, as by a test, comes first."""
 
-    # Those that programs call for each message, say.
-    callLater = _Method("callLater")
-    seconds = _Method("seconds")
+    # Those that programs call for each message are found without the detour through
+    # `__getattr__`.
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> LoopCall:
+        """See `IReactorTime`."""
+        reactor = known_reactor(running_loop())
+        if reactor is None or not 0 <= delay < math.inf or not _callable(callable):
+            return current_reactor().callLater(delay, callable, *args, **kwargs)
+        return reactor._timers.call_later(delay, callable, args, kwargs)
+
+    def seconds(self) -> float:
+        """See `IReactorTime`."""
+        return (known_reactor(running_loop()) or current_reactor()).seconds()
 
     #: Where that is from, which has `install()`.
     __module__ = "reactorlib.internet.asyncioreactor"

@@ -29,7 +29,6 @@ from reactorlib.internet.endpoints import (
     quoteStringArgument,
     serverFromString,
 )
-from reactorlib.internet.endpoints import _kinds as kinds
 from reactorlib.internet.endpoints._client_kinds import CLIENT_KINDS
 from reactorlib.internet.endpoints._describe import take_apart
 from reactorlib.internet.endpoints._server_kinds import SERVER_KINDS
@@ -353,7 +352,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         looks.append(group)
         return EntryPoints([EntryPoint("pigeon", f"{__name__}:pigeon", group)])
 
-    monkeypatch.setattr(kinds, "entry_points", entry_points)
+    monkeypatch.setattr("reactorlib.plugin._installed.entry_points", entry_points)
     return looks
 
 

@@ -17,7 +17,6 @@ import contextvars
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import _current, error
-from reactorlib.internet._delayed import LoopCall, check_delay
+from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
 from reactorlib.internet._reactor._triggers import Triggers
+from reactorlib.internet._timers import LoopCall, Timers
 from reactorlib.internet._turn import end_connections
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IReactorCore, IReactorTime
@@ -83,7 +83,7 @@ class LoopReactor:
         self._exitSignal: int | None = None
         self._waiting: list[tuple[contextvars.Context, _Action]] = []
         self._waiting_thread: int | None = None
-        self._calls: set[LoopCall] = set()
+        self._timers = Timers()
         #: What listens: each has `stopListening`.
         self._ports: set[Any] = set()
         #: Those that are connecting: each has `stopConnecting` and `forget`.
@@ -119,8 +119,7 @@ class LoopReactor:
             return
         self._loop = loop
         self._thread = threading.get_ident()
-        for call in sorted(self._calls, key=LoopCall.getTime):
-            call.start(loop)
+        self._timers.start(loop)
         waiting, self._waiting = self._waiting, []
         for context, action in waiting:
             context.run(action, loop)
@@ -234,8 +233,7 @@ class LoopReactor:
             self._looping = False
             self._signals = self._closes = None
             self._loop = self._thread = self._waiting_thread = self._given_loop = None
-            for call in list(self._calls):
-                call.drop()
+            self._timers.stop()
             self._has_run()
         signals.raise_again()
 
@@ -403,8 +401,7 @@ class LoopReactor:
                     break
             for connector in list(self._connectors):
                 connector.forget()  # it was told that all ends, and tried again
-            for call in list(self._calls):
-                call.drop()
+            self._timers.drop()
         finally:
             self._closing = False
 
@@ -476,7 +473,7 @@ class LoopReactor:
 
     def seconds(self) -> float:
         """The time now, in seconds, on the loop's clock."""
-        return time.monotonic() if self._loop is None else self._loop.time()
+        return self._timers.seconds()
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
@@ -496,11 +493,11 @@ class LoopReactor:
             if self._loop is None:
                 self._waits()
             self._must_be_in_its_thread()
-        return LoopCall(self._loop, self._calls, delay, callable, args, kwargs)
+        return self._timers.call_later(delay, callable, args, kwargs)
 
     def getDelayedCalls(self) -> list[LoopCall]:
         """The delayed calls that are still to come, in no order."""
-        return list(self._calls)
+        return self._timers.to_come()
 
     @staticmethod
     def _must_be_callable(function: object) -> None:

@@ -59,7 +59,7 @@ class BinaryBoxProtocol(Protocol):
 
     def __init__(self, boxReceiver: Any) -> None:
         self.boxReceiver = boxReceiver
-        self._reader = BoxReader()
+        self._reader = BoxReader(AmpBox)
         self._descriptors: dict[int, int] = {}
         self._received = itertools.count(0)
         self._sent = itertools.count(0)
@@ -83,7 +83,7 @@ class BinaryBoxProtocol(Protocol):
         reader.feed(data)
         try:
             while (box := reader.next_box()) is not None:
-                self.boxReceiver.ampBoxReceived(AmpBox(box))
+                self.boxReceiver.ampBoxReceived(box)
                 if self.innerProtocol is not None:
                     self._hand_over()
                     return

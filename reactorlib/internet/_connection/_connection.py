@@ -96,7 +96,9 @@ class Connection(Reading):
             transport.close()
             return
         self.connected = True
-        self._turn.open.add(self)
+        turn = self._turn
+        turn.open.add(self)
+        outer, turn.told = turn.told, self
         try:
             self._prepare()
             self.protocol.makeConnection(self)
@@ -104,6 +106,8 @@ class Connection(Reading):
             raise
         except BaseException as exception:
             self._fail("connectionMade() failed; the connection is dropped", exception)
+        finally:
+            turn.told = outer
         if self._paused and self._transport is transport:
             self._early = Early(self, transport)
 
@@ -190,12 +194,15 @@ class Connection(Reading):
             self._flow.lost(reason)
         protocol = self.protocol
         if protocol is not None:
+            outer, turn.told = turn.told, self
             try:
                 protocol.connectionLost(reason)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exception:
                 report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
+            finally:
+                turn.told = outer
         lost, self._lost = self._lost, None
         if lost is not None:
             lost(self, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import ssl
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from reactorlib.application.service import (
 from reactorlib.internet import endpoints, reactor
 from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.internet.ssl import DefaultOpenSSLContextFactory
-from reactorlib.persisted.error import DamagedFile, PassphraseNeeded, ValueMissing
+from reactorlib.persisted import sob
+from reactorlib.persisted.error import DamagedFile, NameRefused, PassphraseNeeded, ValueMissing
 from reactorlib.persisted.sob import IPersistable
 
 STYLES = {"pickle": "tap", "xml": "tax", "source": "tas"}
@@ -237,6 +239,28 @@ async def test_another_endpoint_than_the_described_is_saved_itself(
     (again,) = IServiceCollection(loadApplication(saved(application, style, tmp_path), style))
     async with again:
         assert await said_by(again.getHost().port) == b"hello"
+
+
+def test_names_can_be_limited_to_services_and_ones_own(style: str, tmp_path: Path) -> None:
+    application = Application("quotes", 5)
+    for service in (
+        TCPServer(0, QuoteFactory(b"hello")),
+        strports.service("tcp:0", QuoteFactory(b"hello")),
+        ClientService(endpoints.HostnameEndpoint(reactor, "localhost", 1), QuoteFactory(b"")),
+    ):
+        service.setServiceParent(application)
+    filename = saved(application, style, tmp_path)
+    own = {*sob.SERVICES, __name__}
+    assert len(list(IServiceCollection(loadApplication(filename, style, allow=own)))) == 3
+    for allow in (sob.SERVICES, {__name__}):
+        with pytest.raises(NameRefused):
+            loadApplication(filename, style, allow=allow)
+
+
+def test_the_names_of_services_are_there() -> None:
+    for name in sob.SERVICES - {"reactorlib.internet.reactor"}:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
 
 
 def test_a_program_is_loaded(tmp_path: Path) -> None:

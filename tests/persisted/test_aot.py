@@ -165,7 +165,7 @@ def listing() -> Listing:
         collections.abc,
         IKept,
     ],
-    ids=lambda obj: repr(obj)[:40],
+    ids=lambda obj: re.sub(" (at|from) .*", "", repr(obj))[:40],
 )
 def test_what_is_saved_comes_back(trip: Trip, obj: Any) -> None:
     back = trip(obj)

@@ -137,8 +137,7 @@ class _Failed(Exception):
 
 
 def run() -> None:
-    """Do what the program's command line says, and exit. Plugins may be in the current folder."""
-    sys.path.insert(0, os.getcwd())
+    """Do what the program's command line says, and exit."""
     sys.exit(main())
 
 

@@ -38,11 +38,12 @@ from reactorlib.application._doctor import examine
 from reactorlib.application._notify import Notifier
 from reactorlib.application._workers import StartFailed, Supervisor, Worker
 from reactorlib.application.service._service import stop
+from reactorlib.internet._hold import ARRIVAL, hold_back
 from reactorlib.internet._spread import SpreadPorts
 from reactorlib.internet._tls import _reload
 from reactorlib.internet.defer import maybeDeferred
 from reactorlib.internet.error import CannotListenError
-from reactorlib.internet.task import LoopingCall
+from reactorlib.internet.task import LoopingCall, deferLater
 from reactorlib.python import log, usage
 from reactorlib.python.failure import Failure
 from reactorlib.python.logfile import LogFile
@@ -399,12 +400,18 @@ class ReactordRunner(UnixApplicationRunner):
         return grace
 
     def _end(self) -> Any:
+        from reactorlib.internet import reactor
+
         self._stops = True
         if self._watchdog is not None and self._watchdog.running:
             self._watchdog.stop()
         if self._worker is None:
             self._notifier.stopping()
-        return stop(service.IService(self.application), self._grace())
+        root, grace = service.IService(self.application), self._grace()
+        # Who looks after workers has done so for them.
+        if grace is None or self._worker is not None or not hold_back(reactor):
+            return stop(root, grace)
+        return deferLater(reactor, ARRIVAL, stop, root, grace)
 
     def _reload(self) -> None:
         """For SIGHUP: logs are opened again, certificates looked at, and triggers run."""
@@ -422,15 +429,16 @@ class ReactordRunner(UnixApplicationRunner):
     # -- several processes ----------------------------------------------------------
 
     def _supervise(self, spread: SpreadPorts) -> None:
-        def give_up() -> None:
+        def hold_back() -> float:
             self._notifier.stopping()
-            spread.close()
+            return ARRIVAL if spread.hold_back() else 0.0
 
         supervisor = Supervisor(
             self.config["workers"],
             self._be_worker,
             take=spread.take,
-            give_up=give_up,
+            hold_back=hold_back,
+            give_up=spread.close,
             ready=self._all_ready,
             grace=self._grace() or 0.0,
             reload=self.logger.reopen,

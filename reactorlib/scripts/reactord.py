@@ -25,6 +25,7 @@ import asyncio
 import codecs
 import logging
 import os
+import pwd
 import signal
 import sys
 import traceback
@@ -326,6 +327,26 @@ class ReactordRunner(UnixApplicationRunner):
             self._pid_file.truncate(0)
         self._pid_file.close()
 
+    def _whom(self, process: Any) -> tuple[int | None, int | None]:
+        uid, gid = super()._whom(process)
+        if uid is not None and gid is not None:
+            # In another root nobody would know what groups the user is in.
+            try:
+                self._groups = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
+            except KeyError:
+                self._groups = [gid]
+        return uid, gid
+
+    def _switch(self, uid: int | None, gid: int | None, euid: Any) -> None:
+        if (uid, gid) == (os.getuid(), os.getgid()):
+            return
+        if uid is not None:
+            os.setgroups(self._groups)
+        if gid is not None:
+            (os.setegid if euid else os.setgid)(gid)
+        if uid is not None:
+            (os.seteuid if euid else os.setuid)(uid)
+
     def shedPrivileges(self, euid: Any, uid: int | None, gid: int | None) -> None:
         """Bind the workers' sockets, and become another user."""
         count = self.config["workers"]
@@ -516,5 +537,6 @@ def runApp(config: ReactordOptions) -> None:
 
 
 def run() -> None:
-    """Run what the command line says."""
+    """Run what the command line says; modules in the working directory can be imported."""
+    sys.path.insert(0, os.getcwd())
     app.run(runApp, ReactordOptions)

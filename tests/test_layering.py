@@ -40,6 +40,8 @@ EXTRAS = {
     "cred/passwords.py": {"argon2"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "python/shortcut.py": {"pythoncom", "win32com"},
+    "python/url.py": {"hyperlink"},
 }
 
 

@@ -23,13 +23,14 @@ FLOORS: list[set[str]] = [
     {"cred", "enterprise"},
     {"protocols"},
     {"persisted"},
-    {"application", "runner"},
-    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
-    {"scripts", "tap", "plugins", "trial", "compat", "test"},
+    {"application"},
+    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
+    {"trial", "compat", "test"},
+    {"plugins", "scripts", "tap"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.
-ABOVE = {"internet.testing": "test"}
+ABOVE = {"internet.testing": "test", "trial.__main__": "scripts"}
 
 #: What is in `python` by its name, and stands on `logger` all the same.
 FACES_OF_LOGGER = {"python/log.py", "python/syslog.py"}
@@ -43,7 +44,12 @@ EXTRAS = {
     "conch/manhole/_prompt.py": {"prompt_toolkit", "pygments"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "internet/uvloopreactor.py": {"uvloop"},
     "persisted/_encryption.py": {"cryptography"},
+    "scripts/trial.py": {"uvloop"},
+    "trial/reporter.py": {"subunit"},
+    "python/shortcut.py": {"pythoncom", "win32com"},
+    "python/url.py": {"hyperlink"},
 }
 
 

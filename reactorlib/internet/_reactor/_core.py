@@ -18,7 +18,6 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
@@ -30,7 +29,11 @@ from reactorlib.internet._reactor._triggers import Triggers
 from reactorlib.internet._timers import LoopCall, Timers
 from reactorlib.internet._turn import end_connections
 from reactorlib.internet.defer import Deferred, maybeDeferred
-from reactorlib.internet.interfaces import IReactorCore, IReactorTime
+from reactorlib.internet.interfaces import (
+    IReactorCore,
+    IReactorTime,
+    _ISupportsExitSignalCapturing,
+)
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -48,13 +51,13 @@ _callable = callable  # Twisted has an argument of that name
 _Action = Callable[[asyncio.AbstractEventLoop], object]
 
 
-@implementer(IReactorCore, IReactorTime)
+@implementer(IReactorCore, IReactorTime, _ISupportsExitSignalCapturing)
 class LoopReactor:
     """The part of a reactor that the others build on; see `AsyncioSelectorReactor`."""
 
-    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
         """Saved and loaded, it is what `reactor` means there and then."""
-        return import_module, ("reactorlib.internet.reactor",)
+        return _current.saved_reactor, ()
 
     def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
         _raise_allocation_threshold()

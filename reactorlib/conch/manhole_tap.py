@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zope.interface import implementer
@@ -21,9 +21,8 @@ from reactorlib.conch import telnet
 from reactorlib.conch.insults.insults import ServerProtocol
 from reactorlib.conch.manhole import ColoredManhole
 from reactorlib.cred import checkers, portal, strcred
+from reactorlib.cred._any_of import AnyOf
 from reactorlib.cred.credentials import IUsernamePassword
-from reactorlib.cred.error import UnauthorizedLogin
-from reactorlib.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from reactorlib.internet.protocol import ServerFactory
 from reactorlib.python import usage
 
@@ -108,27 +107,6 @@ class _PasswordFile(checkers.FilePasswordDB):
         return name, password
 
 
-@implementer(checkers.ICredentialsChecker)
-class _FirstThatKnows:
-    """Asks several checkers in turn."""
-
-    credentialInterfaces = (IUsernamePassword,)
-
-    def __init__(self, known: Iterable[Any]) -> None:
-        self._known = list(known)
-
-    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        return ensureDeferred(self._ask(credentials))
-
-    async def _ask(self, credentials: Any) -> Any:
-        for checker in self._known:
-            try:
-                return await maybeDeferred(checker.requestAvatarId, credentials)
-            except UnauthorizedLogin:
-                continue
-        raise UnauthorizedLogin
-
-
 class Options(usage.Options, strcred.AuthOptionMixin):
     """Where to listen, and who may come in."""
 
@@ -183,7 +161,7 @@ def _port(description: str) -> str:
 def _checkers(options: Mapping[str, Any]) -> list[Any]:
     known = options.get("credCheckers")
     if known:
-        return list(known) if len(known) == 1 else [_FirstThatKnows(known)]
+        return list(known) if len(known) == 1 else [AnyOf(known)]
     file = options["passwd"]
     if not os.access(file, os.R_OK):
         raise usage.UsageError(f"the passwords in {file!r} cannot be read")

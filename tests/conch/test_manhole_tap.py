@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -171,6 +172,12 @@ def test_mistakes_on_the_command_line(module: Any, argv: list[str], message: str
 def test_a_number_is_a_port_of_this_host() -> None:
     [child] = made(manhole_tap, "-t", "4022")
     assert (child.endpoint._port, child.endpoint._interface) == (4022, "127.0.0.1")
+
+
+def test_it_can_be_saved() -> None:
+    service = made(telnet_tap, "-p", "4022", "-w", "secret")
+    [child] = pickle.loads(pickle.dumps(service))
+    assert child.factory.protocol.portal.checkers.keys()
 
 
 def test_they_are_plugins() -> None:

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from reactorlib.application._blame import in_one_line
 from reactorlib.application.service import (
     Application,
     IProcess,
@@ -137,8 +138,7 @@ class _Failed(Exception):
 
 
 def run() -> None:
-    """Do what the program's command line says, and exit. Plugins may be in the current folder."""
-    sys.path.insert(0, os.getcwd())
+    """Do what the program's command line says, and exit."""
     sys.exit(main())
 
 
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"mktap{command}: {_line(error)} (see mktap{command} --help)", file=sys.stderr)
             return 2
         except Exception as error:  # a plugin's, when it is loaded
-            raise _Failed(_of_users(error)) from error
+            raise _Failed(in_one_line(error)) from error
         if options["debug"]:
             logging.basicConfig(level=logging.DEBUG)
         _make(options)
@@ -188,7 +188,7 @@ def _make(options: MktapOptions) -> None:
     except usage.UsageError as error:
         raise _Failed(f"{command}: {_line(error)}") from error
     except Exception as error:
-        raise _Failed(f"{command}: {_of_users(error)}") from error
+        raise _Failed(f"{command}: {in_one_line(error)}") from error
     if not IService.providedBy(service):
         raise _Failed(f"{command}: its makeService() has returned no service, but {service!r}")
     passphrase: str | None = None
@@ -266,15 +266,3 @@ def _new_passphrase() -> str:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())
-
-
-def _of_users(error: BaseException) -> str:
-    """What is wrong with a plugin, and in which line of whose file."""
-    described = f"{type(error).__name__}: {_line(error)}"
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: {described}"
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((ours, "<")):
-            return f"{frame.filename}:{frame.lineno}: {described}"
-    return described

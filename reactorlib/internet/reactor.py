@@ -32,6 +32,7 @@ from reactorlib.internet.interfaces import (
     IReactorUDP,
     IReactorUNIX,
     IReactorUNIXDatagram,
+    _ISupportsExitSignalCapturing,
 )
 from reactorlib.python._asyncio import running_loop
 
@@ -164,6 +165,7 @@ classImplements(
     IReactorPluggableResolver,
     IReactorPluggableNameResolver,
     IReactorFDSet,
+    _ISupportsExitSignalCapturing,
 )
 if hasattr(socket, "AF_UNIX"):
     classImplements(_Reactor, IReactorUNIX, IReactorUNIXDatagram)

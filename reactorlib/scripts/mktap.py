@@ -20,6 +20,8 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from reactorlib.application._blame import in_one_line
+from reactorlib.application._privileges import gidFromString, uidFromString
 from reactorlib.application.service import (
     Application,
     IProcess,
@@ -44,37 +46,13 @@ def _style(text: str) -> str:
     return text
 
 
-def _user(text: str) -> int:
-    """The number of a user, of that or of a name."""
-    if text.isdigit():
-        return int(text)
-    import pwd
-
-    try:
-        return pwd.getpwnam(text).pw_uid
-    except KeyError:
-        raise ValueError(f"there is no user {text!r}") from None
-
-
-def _group(text: str) -> int:
-    """The number of a group, of that or of a name."""
-    if text.isdigit():
-        return int(text)
-    import grp
-
-    try:
-        return grp.getgrnam(text).gr_gid
-    except KeyError:
-        raise ValueError(f"there is no group {text!r}") from None
-
-
 class MktapOptions(usage.Options):
     """The options of `mktap`; its commands are the plugins."""
 
     synopsis = "Usage: mktap [options] <command> [command options]"
     longdesc = (
         "Saves an application in a file, with a service that the command makes. "
-        "'reactord -f' runs it, and 'reactord -o' one in Python's notation. "
+        "'reactord -f' runs it. "
         "For the options of a command: mktap <command> --help"
     )
 
@@ -86,14 +64,8 @@ class MktapOptions(usage.Options):
         ["debug", "d", "Show debugging information, and the whole of an error"],
     ]
     optParameters: ClassVar = [
-        ["uid", "u", None, "The user to run as; by default the one who starts it", _user],
-        [
-            "gid",
-            "g",
-            None,
-            "The group to run as; by default that of the one that starts it",
-            _group,
-        ],
+        ["uid", "u", None, "The user to run as; by default the one who starts it", uidFromString],
+        ["gid", "g", None, "The group to run as; by default that of who starts it", gidFromString],
         ["append", "a", None, "A saved application to add the service to, and not a new one"],
         ["type", "t", None, "'pickle' (.tap), 'xml' (.tax) or 'source' (.tas)", _style],
         ["appname", "n", None, "What the process is to be called"],
@@ -112,7 +84,7 @@ class MktapOptions(usage.Options):
             for maker in getPlugins(IServiceMaker):
                 if self["progress"]:
                     print(f"found {maker.tapname}", file=sys.stderr)
-                self.makers.setdefault(maker.tapname, maker)
+                self.makers[maker.tapname] = maker  # ours come first, and give way
         return [
             (name, None, lambda maker=maker: maker.options(), maker.description)
             for name, maker in sorted(self.makers.items())
@@ -165,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"mktap{command}: {_line(error)} (see mktap{command} --help)", file=sys.stderr)
             return 2
         except Exception as error:  # a plugin's, when it is loaded
-            raise _Failed(_of_users(error)) from error
+            raise _Failed(in_one_line(error)) from error
         if options["debug"]:
             logging.basicConfig(level=logging.DEBUG)
         _make(options)
@@ -188,7 +160,7 @@ def _make(options: MktapOptions) -> None:
     except usage.UsageError as error:
         raise _Failed(f"{command}: {_line(error)}") from error
     except Exception as error:
-        raise _Failed(f"{command}: {_of_users(error)}") from error
+        raise _Failed(f"{command}: {in_one_line(error)}") from error
     if not IService.providedBy(service):
         raise _Failed(f"{command}: its makeService() has returned no service, but {service!r}")
     passphrase: str | None = None
@@ -266,15 +238,3 @@ def _new_passphrase() -> str:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())
-
-
-def _of_users(error: BaseException) -> str:
-    """What is wrong with a plugin, and in which line of whose file."""
-    described = f"{type(error).__name__}: {_line(error)}"
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: {described}"
-    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith((ours, "<")):
-            return f"{frame.filename}:{frame.lineno}: {described}"
-    return described

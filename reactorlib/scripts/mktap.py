@@ -12,7 +12,6 @@ with status 1, or 2 where the command line is wrong.
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from reactorlib.application._blame import in_one_line
+from reactorlib.application._passphrase import ask, ask_twice
 from reactorlib.application._privileges import gidFromString, uidFromString
 from reactorlib.application.service import (
     Application,
@@ -31,7 +31,7 @@ from reactorlib.application.service import (
 )
 from reactorlib.persisted import sob
 from reactorlib.persisted._encryption import is_encrypted
-from reactorlib.persisted.error import LoadError, PassphraseNeeded, SaveError
+from reactorlib.persisted.error import LoadError, SaveError
 from reactorlib.plugin import getPlugins
 from reactorlib.python import usage
 
@@ -180,7 +180,7 @@ def _make(options: MktapOptions) -> None:
     except RuntimeError as error:
         raise _Failed(f"{command}: {_line(error)}") from error
     if options["encrypted"] and passphrase is None:
-        passphrase = _new_passphrase()
+        passphrase = ask_twice()
     ending = ("e" if passphrase is not None else "") + _ENDINGS[style]
     filename = options["append"] or options["output"] or f"{command}.{ending}"
     persistable: Any = sob.IPersistable(application)
@@ -208,7 +208,7 @@ def _saved(options: MktapOptions) -> tuple[Any, str, str | None]:
     try:
         with open(filename, "rb") as file:
             if is_encrypted(file.read(64)):
-                passphrase = _ask(f"Passphrase of {filename}: ")
+                passphrase = ask(f"Passphrase of {filename}: ")
         application = loadApplication(filename, kind, passphrase)
     except OSError as error:
         raise _Failed(f"{filename}: {error.strerror}") from error
@@ -218,22 +218,6 @@ def _saved(options: MktapOptions) -> tuple[Any, str, str | None]:
     if style != kind:
         raise _Failed(f"{filename}: is of the type {kind!r}, and stays so: leave the type out")
     return application, style, passphrase
-
-
-def _ask(prompt: str) -> str:
-    """A passphrase; from standard input, one line, where that is no terminal."""
-    terminal = sys.stdin.isatty()
-    answer = getpass.getpass(prompt) if terminal else sys.stdin.readline().rstrip("\r\n")
-    if not answer:
-        raise PassphraseNeeded("no passphrase was given")
-    return answer
-
-
-def _new_passphrase() -> str:
-    passphrase = _ask("Passphrase: ")
-    if sys.stdin.isatty() and _ask("Once more: ") != passphrase:
-        raise _Failed("the two passphrases are not the same")
-    return passphrase
 
 
 def _line(error: BaseException) -> str:

@@ -124,12 +124,13 @@ def port(daemon: Daemon) -> int:
     return number
 
 
-def mktap(folder: Path, *words: object) -> str:
+def mktap(folder: Path, *words: object, typed: str = "") -> str:
     """What `mktap` prints."""
     done = subprocess.run(
         [sys.executable, "-c", "from reactorlib.scripts.mktap import run; run()", *map(str, words)],
         cwd=folder,
         env=environment(PYTHONPATH=str(folder)),
+        input=typed,
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -226,6 +227,33 @@ def test_a_bad_file_is_one_line_of_the_daemons(
     assert done.stderr.count("\n") == 1
     assert not (daemon.folder / "it").exists()
     assert not (daemon.folder / "reactord.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "typed", "said"),
+    [
+        ([], "", "reactord: qotd.etap: is encrypted: it takes a passphrase\n"),
+        (["-e"], "simsim\n", "reactord: qotd.etap: the passphrase is wrong, or "),
+        (["-e"], "", "no passphrase was given\n"),
+        (["-e"], "sesame\n", ""),
+    ],
+)
+def test_an_encrypted_file_takes_its_passphrase(
+    daemon: Daemon, port: int, flags: list[str], typed: str, said: str
+) -> None:
+    mktap(daemon.folder, "--encrypted", "qotd", "--port", port, typed="sesame\n")
+    done = subprocess.run(
+        daemon.command(*flags, "--check", "-f", "qotd.etap"),
+        cwd=daemon.folder,
+        env=environment(PYTHONPATH=str(daemon.folder)),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.returncode == (1 if said else 0)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
 
 
 def test_a_file_that_others_can_write_is_one_line_of_the_daemons(daemon: Daemon, port: int) -> None:

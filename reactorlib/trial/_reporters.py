@@ -187,7 +187,7 @@ class Reporter(TestResult):
             first += 1
         while first < last and frames[last - 1][1].startswith(_ASSERTING):
             last -= 1
-        return list(frames[first:last] or frames)
+        return list(frames[first:last] or frames[-1:])
 
     def _formatFailureTraceback(self, fail: Any) -> str:
         """A Failure, or a text, as it is written."""
@@ -254,10 +254,15 @@ class Reporter(TestResult):
         some = [f"{name}={count}" for name, count in counts.items() if count]
         return f" ({', '.join(some)})" if some else ""
 
+    def _getStatus(self) -> str:
+        """How the run went, in a word."""
+        if not self.wasSuccessful():
+            return "FAILED"
+        return "INTERRUPTED" if self.shouldStop else "PASSED"
+
     def _printSummary(self) -> None:
         """Write the last line."""
-        status = "PASSED" if self.wasSuccessful() else "FAILED"
-        self._writeln("%s%s", status, self._getSummary())
+        self._writeln("%s%s", self._getStatus(), self._getSummary())
 
 
 class MinimalReporter(Reporter):

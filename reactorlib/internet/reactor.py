@@ -33,6 +33,7 @@ from reactorlib.internet.interfaces import (
     IReactorUDP,
     IReactorUNIX,
     IReactorUNIXDatagram,
+    _ISupportsExitSignalCapturing,
 )
 from reactorlib.python._asyncio import running_loop
 
@@ -165,6 +166,7 @@ classImplements(
     IReactorPluggableResolver,
     IReactorPluggableNameResolver,
     IReactorFDSet,
+    _ISupportsExitSignalCapturing,
 )
 if hasattr(socket, "AF_UNIX"):
     classImplements(_Reactor, IReactorUNIX, IReactorUNIXDatagram)

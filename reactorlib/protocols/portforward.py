@@ -3,7 +3,8 @@ Connections that are passed on to another host.
 
     reactor.listenTCP(8080, ProxyFactory("www.example.org", 80))
 
-Nobody is read faster than the other side takes it.
+Nobody is read faster than the other side takes it. Where one side sends no more, the
+other is told so, and may still answer.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from zope.interface import implementer
+
+from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
 from reactorlib.python.failure import Failure
 
 __all__ = ["Proxy", "ProxyClient", "ProxyClientFactory", "ProxyFactory", "ProxyServer"]
 
 
+@implementer(IHalfCloseableProtocol)
 class Proxy(Protocol):
     """
     One end of a connection that is passed on.
@@ -28,6 +33,7 @@ class Proxy(Protocol):
 
     noisy = True
     peer: Proxy | None = None
+    _ended = False
 
     def setPeer(self, peer: Proxy | None) -> None:
         """This is the other end."""
@@ -41,6 +47,23 @@ class Proxy(Protocol):
             # It waits no longer for what this end would have written.
             peer.transport.unregisterProducer()
             peer.transport.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """This end sends no more: tell the other, once what was passed on has left."""
+        self._ended = True
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer._send_end()
+
+    def writeConnectionLost(self) -> None:
+        """This end has been told that the other sends no more."""
+
+    def _send_end(self) -> None:
+        # It waits no longer for what the other end would have written.
+        self.transport.unregisterProducer()
+        try:
+            self.transport.loseWriteConnection()
+        except (AttributeError, NotImplementedError):
+            self.transport.loseConnection()  # it ends in one piece
 
     def dataReceived(self, data: bytes) -> None:
         """Pass it on."""
@@ -61,6 +84,8 @@ class ProxyClient(Proxy):
         self.transport.registerProducer(server.transport, True)
         server.transport.registerProducer(self.transport, True)
         server.transport.resumeProducing()
+        if server._ended:
+            self._send_end()
 
 
 class ProxyClientFactory(ClientFactory[ProxyClient]):

@@ -121,8 +121,7 @@ def namedAny(name: str) -> Any:
     parts = name.split(".")
     if "" in parts:
         raise InvalidName(
-            "name must be a string giving a '.'-separated list of Python "
-            f"identifiers, not {name!r}"
+            f"name must be a string giving a '.'-separated list of Python identifiers, not {name!r}"
         )
     for count in range(len(parts), 0, -1):
         found: Any = _import_if_there(".".join(parts[:count]))

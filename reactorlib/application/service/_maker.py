@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -71,12 +71,12 @@ class ServiceMaker:
     @property
     def options(self) -> Any:
         """The module's `Options`."""
-        return _from_module(pkgutil.resolve_name(self.module), "Options")
+        return _from_module(import_module(self.module), "Options")
 
     @property
     def makeService(self) -> Any:
         """The module's `makeService`."""
-        return _from_module(pkgutil.resolve_name(self.module), "makeService")
+        return _from_module(import_module(self.module), "makeService")
 
     def __repr__(self) -> str:
         return f"<ServiceMaker {self.tapname!r} in {self.module}>"

@@ -30,7 +30,11 @@ from reactorlib.internet._reactor._triggers import Triggers
 from reactorlib.internet._timers import LoopCall, Timers
 from reactorlib.internet._turn import end_connections
 from reactorlib.internet.defer import Deferred, maybeDeferred
-from reactorlib.internet.interfaces import IReactorCore, IReactorTime
+from reactorlib.internet.interfaces import (
+    IReactorCore,
+    IReactorTime,
+    _ISupportsExitSignalCapturing,
+)
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -48,7 +52,7 @@ _callable = callable  # Twisted has an argument of that name
 _Action = Callable[[asyncio.AbstractEventLoop], object]
 
 
-@implementer(IReactorCore, IReactorTime)
+@implementer(IReactorCore, IReactorTime, _ISupportsExitSignalCapturing)
 class LoopReactor:
     """The part of a reactor that the others build on; see `AsyncioSelectorReactor`."""
 

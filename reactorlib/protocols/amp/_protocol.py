@@ -25,6 +25,7 @@ from reactorlib.protocols.amp._interfaces import IBoxReceiver, IBoxSender, IResp
 from reactorlib.protocols.amp._locating import CommandLocator, SimpleStringLocator
 from reactorlib.protocols.amp._tls import NoCertificate, StartTLS
 from reactorlib.protocols.amp._wire import BoxReader
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["AMP", "BinaryBoxProtocol"]
@@ -250,12 +251,12 @@ class AMP(BinaryBoxProtocol, BoxDispatcher, CommandLocator, SimpleStringLocator)
         if not self._ampInitialized:
             # A subclass has an __init__ that does not call this one.
             AMP.__init__(self)
-        _log.info("%s connection established (HOST:%s PEER:%s)", *self._where(transport))
+        note(_log, "%s connection established (HOST:%s PEER:%s)", *self._where(transport))
         super().makeConnection(transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone: what was asked fails."""
-        _log.info("%s connection lost (HOST:%s PEER:%s)", *self._where(self.transport))
+        note(_log, "%s connection lost (HOST:%s PEER:%s)", *self._where(self.transport))
         super().connectionLost(reason)
         self.transport = None
 

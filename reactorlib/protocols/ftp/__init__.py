@@ -12,10 +12,9 @@ from reactorlib.protocols.ftp._address import (
     parsePWDResponse,
     toSegments,
 )
-from reactorlib.protocols.ftp._client import (
-    FTPClient,
-    FTPClientBasic,
-    FTPCommand,
+from reactorlib.protocols.ftp._client import FTPClient
+from reactorlib.protocols.ftp._client_basic import FTPClientBasic, FTPCommand
+from reactorlib.protocols.ftp._client_data import (
     FTPDataPortFactory,
     ProtocolWrapper,
     SenderProtocol,

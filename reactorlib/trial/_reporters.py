@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import os
 import sys
 import unittest
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reactorlib.internet import defer
+from reactorlib.python import reflect
 from reactorlib.trial._outcomes import Todo
 from reactorlib.trial._results import TestResult
 
@@ -36,7 +38,14 @@ def _folder(file: str) -> str:
 _ASSERTING = (_folder(__file__), _folder(unittest.__file__))
 
 #: Where the calls are that lead to a test, and those from an assertion to what it raises.
-_RUNNING = (*_ASSERTING, _folder(asyncio.__file__), _folder(defer.__file__))
+_RUNNING = (
+    *_ASSERTING,
+    reflect.__file__,
+    importlib.__file__,
+    "<frozen importlib",
+    _folder(asyncio.__file__),
+    _folder(defer.__file__),
+)
 
 
 class SafeStream:

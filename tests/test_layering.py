@@ -25,11 +25,12 @@ FLOORS: list[set[str]] = [
     {"persisted"},
     {"application"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
-    {"scripts", "tap", "plugins", "trial", "compat", "test"},
+    {"trial", "compat", "test"},
+    {"plugins", "scripts", "tap"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.
-ABOVE = {"internet.testing": "test"}
+ABOVE = {"internet.testing": "test", "trial.__main__": "scripts"}
 
 #: What is in `python` by its name, and stands on `logger` all the same.
 FACES_OF_LOGGER = {"python/log.py", "python/syslog.py"}
@@ -44,6 +45,8 @@ EXTRAS = {
     "internet/inotify.py": {"asyncinotify"},
     "internet/uvloopreactor.py": {"uvloop"},
     "persisted/_encryption.py": {"cryptography"},
+    "scripts/trial.py": {"uvloop"},
+    "trial/reporter.py": {"subunit"},
 }
 
 

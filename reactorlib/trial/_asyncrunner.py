@@ -7,8 +7,9 @@ import unittest
 from collections.abc import Iterator
 from typing import Any
 
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
+from reactorlib.trial._results import _AdaptedReporter
 from reactorlib.trial._synctest import SynchronousTestCase
 from reactorlib.trial.itrial import ITestCase
 
@@ -16,7 +17,15 @@ __all__ = ["TestDecorator", "TestSuite", "decorate"]
 
 
 class TestSuite(unittest.TestSuite):
-    """Tests, one after the other."""
+    """
+    Tests, one after the other. They are kept, and can be run again.
+
+    What a class or a module of tests has to set up, and to tear down, is done as the
+    standard library's suites do it.
+    """
+
+    def _removeTestAtIndex(self, index: int) -> None:
+        """Keep it."""
 
 
 @implementer(ITestCase)
@@ -38,33 +47,7 @@ class TestDecorator:
 
     def run(self, result: Any = None) -> Any:
         """Run the test."""
-        return self._originalTest.run(_Instead(result, self))
-
-
-class _Instead:
-    """Tells a result of one test instead of another."""
-
-    def __init__(self, original: Any, test: Any) -> None:
-        self._original, self._test = original, test
-        directlyProvides(self, providedBy(original))
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._original, name)
-        if name not in _ABOUT_TESTS:
-            return value
-        return lambda _, *args, **kwargs: value(self._test, *args, **kwargs)
-
-
-_ABOUT_TESTS = {
-    "startTest",
-    "stopTest",
-    "addSuccess",
-    "addError",
-    "addFailure",
-    "addSkip",
-    "addExpectedFailure",
-    "addUnexpectedSuccess",
-}
+        return self._originalTest.run(_AdaptedReporter(result, lambda _: self))
 
 
 class _ForceGarbageCollectionDecorator(TestDecorator):

@@ -165,7 +165,8 @@ def listing() -> Listing:
         collections.abc,
         IKept,
     ],
-    ids=lambda obj: repr(obj)[:40],
+    # Of other types, the text may be another in each process.
+    ids=lambda obj: repr(obj)[:40] if isinstance(obj, str | bytes | float | int) else None,
 )
 def test_what_is_saved_comes_back(trip: Trip, obj: Any) -> None:
     back = trip(obj)

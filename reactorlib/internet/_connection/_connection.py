@@ -46,7 +46,8 @@ class Connection(Reading):
         lost: called with this object and the reason after the protocol has been told.
         tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
         client: whether this side has connected, rather than accepted.
-        sessionno: how many its port had accepted before; -1 where there is no port.
+        sessionno: how many its port had accepted before, or how many had been adopted
+            before; -1 for a client's.
         turn: what connections of that loop share, if the caller has it.
 
     Attributes:

@@ -226,8 +226,8 @@ class Tunnel(Protocol):
         resolver = getattr(self.reactor, "nameResolver", None)
         if resolver is None:
             return [await self.reactor.resolve(request.name)]
-        infos = await find_addresses(resolver, request.name.decode("ascii"), request.port, "TCP")
-        hosts = [unmapped(str(info[4][0])) for info in infos]
+        found = await find_addresses(resolver, request.name.decode("ascii"), request.port)
+        hosts = [unmapped(address.host) for address in found]
         hosts = [host for host in hosts if self._can_reach(host)]
         if not hosts:
             raise DNSLookupError(f"no address for {request.name!r}")

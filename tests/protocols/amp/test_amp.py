@@ -255,6 +255,22 @@ async def test_errors_that_it_does_not_declare(errors: Any) -> None:
     assert isinstance(error, amp.BadLocalReturn)
 
 
+async def test_the_old_name_of_locateResponder_still_serves() -> None:
+    class Old(Calculator):
+        def lookupFunction(self, name: bytes) -> Any:
+            return super().lookupFunction(Sum.commandName if name == b"old" else name)
+
+    async with connected(server=Old) as (near, _):
+        with pytest.warns(PendingDeprecationWarning, match="Override locateResponder") as warned:
+            answer = await soon(near.callRemoteString(b"old", a=b"1", b=b"2"))
+        assert answer[b"total"] == b"3"
+        assert warned[0].filename == __file__
+        with pytest.warns(PendingDeprecationWarning, match="Call locateResponder"):
+            assert near.lookupFunction(Sum.commandName) is not None
+        with pytest.warns(PendingDeprecationWarning):
+            assert near.lookupFunction(b"nothing") is None
+
+
 async def test_commands_that_nobody_knows() -> None:
     async with connected() as (near, _):
         with pytest.raises(amp.UnhandledCommand):

@@ -144,19 +144,28 @@ def test_a_process_that_dies(tmp_path: Path) -> None:
     assert done.stdout.endswith("FAILED (errors=2, successes=2)\n")
 
 
-@pytest.mark.parametrize("jobs", [[], ["-j2"]], ids=["one process", "two more"])
-def test_an_interrupt_ends_the_run(tmp_path: Path, jobs: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("args", "wait"),
+    [
+        ([], "time.sleep(30)"),
+        ([], "await asyncio.sleep(30)"),
+        (["--reactor=uvloop"], "await asyncio.sleep(30)"),
+        (["-j2"], "await asyncio.sleep(30)"),
+    ],
+)
+def test_an_interrupt_ends_the_run(tmp_path: Path, args: list[str], wait: str) -> None:
+    whom = "os.getppid()" if "-j2" in args else "os.getpid()"
     (tmp_path / "test_long.py").write_text(
-        "import os, signal, time\n"
+        "import asyncio, os, signal, time\n"
         "from reactorlib.trial import unittest\n"
         "class T(unittest.TestCase):\n"
-        "    def test_a(self):\n"
-        f"        os.kill({'os.getppid()' if jobs else 'os.getpid()'}, signal.SIGINT)\n"
-        "        time.sleep(30)\n"
+        "    async def test_a(self):\n"
+        f"        os.kill({whom}, signal.SIGINT)\n"
+        f"        {wait}\n"
         "    def test_b(self): pass\n"
         "    test_c = test_a\n"
     )
-    done = command(tmp_path, *jobs, "test_long", timeout=20)
+    done = command(tmp_path, *args, "test_long", timeout=20)
     assert done.returncode == 1
     assert done.stdout.endswith("INTERRUPTED\n")
     assert "Traceback" not in done.stderr

@@ -168,7 +168,8 @@ class Versioned:
             for name in base.__dict__.get("persistenceForgets", ()):
                 state.pop(name, None)
             if "persistenceVersion" in base.__dict__:
-                state[_version_key(base)] = base.__dict__["persistenceVersion"]
+                # One that waits to be brought up still has the version it was saved with.
+                state.setdefault(_version_key(base), base.__dict__["persistenceVersion"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

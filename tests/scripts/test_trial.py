@@ -6,8 +6,10 @@ import asyncio
 import gc
 import importlib
 import os
+import pkgutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,19 @@ def test_an_interrupt_ends_the_run(tmp_path: Path, args: list[str], wait: str) -
     assert done.returncode == 1
     assert done.stdout.endswith("INTERRUPTED\n")
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_in_one_of_the_processes_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "test_raising.py").write_text(
+        "from reactorlib.trial import unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_a(self): raise KeyboardInterrupt\n"
+        "    def test_b(self): pass\n"
+    )
+    done = command(tmp_path, "-j1", "test_raising")
+    assert done.returncode == 1
+    assert done.stdout.endswith("INTERRUPTED\n")
+    assert "test_b" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -357,7 +372,7 @@ def test_every_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         options.coverdir()
     finally:
         sys.settrace(before)
-    assert f"{trial.__name__}:" in capsys.readouterr().out
+    assert "method coverdir of reactorlib.scripts.trial.Options" in capsys.readouterr().out
 
 
 # -- order ----------------------------------------------------------------------
@@ -432,6 +447,12 @@ def test_the_tests_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert options["tests"] == ["a.test_b", "a.test_c", str(tmp_path / "test_thing.py")]
     options.opt_testmodule("not_there.py")
     assert capsys.readouterr().err == "File 'not_there.py' doesn't exist\n"
+
+
+def test_the_console_script_is_the_command() -> None:
+    root = Path(trial.__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert pkgutil.resolve_name(project["scripts"]["reactor-trial"]) is trial.run
 
 
 def test_importing_the_command_runs_nothing() -> None:

@@ -407,7 +407,13 @@ def run() -> NoReturn:
     except _DebuggerNotFound as error:
         raise SystemExit(f"{sys.argv[0]}: {error}") from None
     suite = _getSuite(config)
-    result = (trialRunner.runUntilFailure if config["until-failure"] else trialRunner.run)(suite)
+    run_suite = trialRunner.runUntilFailure if config["until-failure"] else trialRunner.run
+    try:
+        result = run_suite(suite)
+    except BrokenPipeError:
+        # Nobody reads on, as with `| head`. Nor is what is left to be written at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     if config.tracer is not None:
         sys.settrace(None)
         config.tracer.results().write_results(

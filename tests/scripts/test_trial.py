@@ -74,14 +74,17 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(where: Path, *args: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def command(
+    where: Path, *args: str, timeout: float = 30, stdout: Any = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     """Run the command in a directory."""
     root = str(Path(trial.__file__).parents[2])
     return subprocess.run(  # with the library that is tested
         [sys.executable, "-m", "reactorlib.trial", *args],
         cwd=where,
         env={**os.environ, "PYTHONPATH": root, "NO_COLOR": "1"},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=timeout,
     )
@@ -201,6 +204,14 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, args: list[str], message: str
     assert done.stderr.startswith("python -m reactorlib.trial: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_nobody_reads_on(suite: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        done = command(suite, "test_suite", stdout=closed)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_which_lines_are_run(suite: Path) -> None:

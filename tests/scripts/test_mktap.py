@@ -208,7 +208,7 @@ def test_an_encrypted_application(
         (["-a", "none.tap", "quotes"], 1, "mktap: none.tap: No such file or directory"),
         (["-o", "no/such/folder", "quotes"], 1, "no/such/folder: No such file or directory"),
         (["-a", "it.tac", "quotes"], 1, "it.tac: is a program"),
-        (["-a", "it.tap", "quotes"], 1, "it.tap: cannot be unpickled"),
+        (["-a", "it.tap", "quotes"], 1, "it.tap: is cut off, or is no pickle"),
         (["-a", "list.tap", "quotes"], 1, "list.tap: is no application, but list"),
         (["-a", "good.tax", "-s", "quotes"], 1, "good.tax: is of the type 'xml', and stays so"),
         (["-a", "open.tap", "quotes"], 1, "open.tap: refused: everybody can write it"),

@@ -75,7 +75,7 @@ def suite(tmp_path: Path) -> Path:
 
 
 def command(
-    where: Path, *args: str, timeout: float = 30, stdout: Any = subprocess.PIPE
+    where: Path, *args: str, timeout: float = 50, stdout: Any = subprocess.PIPE
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a directory."""
     root = str(Path(trial.__file__).parents[2])
@@ -170,7 +170,7 @@ def test_an_interrupt_ends_the_run(tmp_path: Path, args: list[str], wait: str) -
         "    def test_b(self): pass\n"
         "    test_c = test_a\n"
     )
-    done = command(tmp_path, *args, "test_long", timeout=20)
+    done = command(tmp_path, *args, "test_long", timeout=25)
     assert done.returncode == 1
     assert done.stdout.endswith("INTERRUPTED\n")
     assert "Traceback" not in done.stderr

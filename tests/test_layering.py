@@ -25,11 +25,12 @@ FLOORS: list[set[str]] = [
     {"persisted"},
     {"application"},
     {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
-    {"scripts", "tap", "plugins", "trial", "compat", "test"},
+    {"trial", "compat", "test"},
+    {"plugins", "scripts", "tap"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.
-ABOVE = {"internet.testing": "test"}
+ABOVE = {"internet.testing": "test", "trial.__main__": "scripts"}
 
 #: What is in `python` by its name, and stands on `logger` all the same.
 FACES_OF_LOGGER = {"python/log.py", "python/syslog.py"}
@@ -40,10 +41,15 @@ CORE_DEPENDENCIES = {"zope"}
 #: What a single file may import besides, and only when it is used: from an extra.
 EXTRAS = {
     "cred/passwords.py": {"argon2"},
+    "conch/manhole/_prompt.py": {"prompt_toolkit", "pygments"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
     "internet/uvloopreactor.py": {"uvloop"},
     "persisted/_encryption.py": {"cryptography"},
+    "scripts/trial.py": {"uvloop"},
+    "trial/reporter.py": {"subunit"},
+    "python/shortcut.py": {"pythoncom", "win32com"},
+    "python/url.py": {"hyperlink"},
 }
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from reactorlib.internet.error import ReactorAlreadyInstalledError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
-__all__ = ["current_reactor", "known_reactor", "reactor_of", "thread_reactor"]
+__all__ = ["current_reactor", "known_reactor", "reactor_of", "saved_reactor", "thread_reactor"]
 
 #: Not by weak references, which take several times as long to look up: a reactor
 #: keeps its loop alive anyhow. Closed ones go when the next is added.
@@ -150,6 +150,13 @@ def _own() -> AsyncioSelectorReactor:
 
         _default = AsyncioSelectorReactor()
     return _default
+
+
+def saved_reactor() -> Any:
+    """What is loaded in the place of a saved reactor: whatever `reactor` means then."""
+    from reactorlib.internet import reactor
+
+    return reactor
 
 
 def belong(reactor: ref[LoopReactor]) -> None:

@@ -12,12 +12,11 @@ import math
 import socket
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._current import current_reactor, known_reactor, reactor_for
+from reactorlib.internet._current import current_reactor, known_reactor, reactor_for, saved_reactor
 from reactorlib.internet.interfaces import (
     IReactorCore,
     IReactorFDSet,
@@ -133,9 +132,9 @@ class _Reactor:
     def __repr__(self) -> str:
         return repr(current_reactor())
 
-    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
         """Copied, or saved and loaded, it is what `reactor` means there and then."""
-        return import_module, (__name__,)
+        return saved_reactor, ()
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(current_reactor())})

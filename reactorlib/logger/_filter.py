@@ -11,10 +11,10 @@ from reactorlib.logger._levels import (
     InvalidLogLevelError,
     LogLevel,
     NamedConstant,
-    Names,
     is_level,
 )
 from reactorlib.logger._observer import Observer, bitbucketLogObserver
+from reactorlib.python.constants import Names
 
 __all__ = [
     "FilteringLogObserver",

@@ -29,14 +29,68 @@ from reactorlib.persisted._files import write_whole
 from reactorlib.persisted._names import Allow
 from reactorlib.persisted._trust import read_trusted
 from reactorlib.persisted.error import (
-    DamagedFile,
     LoadError,
     PassphraseNeeded,
     SaveError,
     ValueMissing,
 )
 
-__all__ = ["IPersistable", "Persistant", "Persistent", "guessType", "load", "loadValueFromFile"]
+__all__ = [
+    "SERVICES",
+    "IPersistable",
+    "Persistant",
+    "Persistent",
+    "guessType",
+    "load",
+    "loadValueFromFile",
+]
+
+#: What a saved application names of this library: for `allow`. Functions that do more
+#: than to make objects are not among it.
+SERVICES = frozenset(
+    {
+        "reactorlib.application.internet.ClientService",
+        "reactorlib.application.internet.CooperatorService",
+        "reactorlib.application.internet.MulticastServer",
+        "reactorlib.application.internet.SSLClient",
+        "reactorlib.application.internet.SSLServer",
+        "reactorlib.application.internet.StreamServerEndpointService",
+        "reactorlib.application.internet.TCPClient",
+        "reactorlib.application.internet.TCPServer",
+        "reactorlib.application.internet.TimerService",
+        "reactorlib.application.internet.UDPServer",
+        "reactorlib.application.internet.UNIXClient",
+        "reactorlib.application.internet.UNIXDatagramClient",
+        "reactorlib.application.internet.UNIXDatagramServer",
+        "reactorlib.application.internet.UNIXServer",
+        "reactorlib.application.service.IProcess",
+        "reactorlib.application.service.IService",
+        "reactorlib.application.service.IServiceCollection",
+        "reactorlib.application.service.MultiService",
+        "reactorlib.application.service.Process",
+        "reactorlib.application.service.Service",
+        "reactorlib.internet._current.saved_reactor",
+        "reactorlib.internet.endpoints.HostnameEndpoint",
+        "reactorlib.internet.endpoints.SSL4ClientEndpoint",
+        "reactorlib.internet.endpoints.SSL4ServerEndpoint",
+        "reactorlib.internet.endpoints.TCP4ClientEndpoint",
+        "reactorlib.internet.endpoints.TCP4ServerEndpoint",
+        "reactorlib.internet.endpoints.TCP6ClientEndpoint",
+        "reactorlib.internet.endpoints.TCP6ServerEndpoint",
+        "reactorlib.internet.endpoints.UNIXClientEndpoint",
+        "reactorlib.internet.endpoints.UNIXServerEndpoint",
+        "reactorlib.internet.protocol.ClientFactory",
+        "reactorlib.internet.protocol.DatagramProtocol",
+        "reactorlib.internet.protocol.Factory",
+        "reactorlib.internet.protocol.Protocol",
+        "reactorlib.internet.protocol.ReconnectingClientFactory",
+        "reactorlib.internet.protocol.ServerFactory",
+        "reactorlib.internet.reactor",
+        "reactorlib.persisted.sob.IPersistable",
+        "reactorlib.persisted.sob.Persistent",
+        "reactorlib.python.components.Componentized",
+    }
+)
 
 #: By style: how names of files end.
 _ENDINGS = {"pickle": "tap", "xml": "tax", "source": "tas"}
@@ -162,12 +216,8 @@ def load(
     filename = os.fspath(filename)
     try:
         data = _decrypted(read_trusted(filename), passphrase)
-        loaded = _LOADS[style](data, allow)
-        try:
-            styles.doUpgrade()
-        except Exception as cause:
-            text = " ".join(f"{type(cause).__name__}: {cause}".split())
-            raise DamagedFile(f"cannot be brought up to date: {text}") from cause
+        with styles.loading():
+            loaded = _LOADS[style](data, allow)
     except LoadError as error:
         error.filename = filename
         raise

@@ -14,8 +14,12 @@ import copyreg
 import importlib
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MethodType, ModuleType
 from typing import Any
+
+from reactorlib.persisted.error import DamagedFile
 
 __all__ = [
     "Ephemeral",
@@ -119,6 +123,28 @@ def doUpgrade() -> None:
         requireUpgrade(next(iter(_waiting.values())))
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """
+    What is loaded within is brought up at the end; if anything fails, it is forgotten.
+
+    Raises:
+        DamagedFile: it cannot be brought up.
+    """
+    before = set(_waiting)
+    try:
+        yield
+        try:
+            doUpgrade()
+        except Exception as cause:
+            text = " ".join(f"{type(cause).__name__}: {cause}".split())
+            raise DamagedFile(f"cannot be brought up to date: {text}") from cause
+    except BaseException:
+        for key in _waiting.keys() - before:
+            del _waiting[key]
+        raise
+
+
 def requireUpgrade(obj: Any) -> Any:
     """
     Bring an object up now, because the one that is being brought up needs it.
@@ -168,7 +194,8 @@ class Versioned:
             for name in base.__dict__.get("persistenceForgets", ()):
                 state.pop(name, None)
             if "persistenceVersion" in base.__dict__:
-                state[_version_key(base)] = base.__dict__["persistenceVersion"]
+                # One that waits to be brought up still has the version it was saved with.
+                state.setdefault(_version_key(base), base.__dict__["persistenceVersion"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from reactorlib.application import strports
 from reactorlib.application.internet import (
     ClientService,
     CooperatorService,
+    SSLServer,
     StreamServerEndpointService,
     TCPServer,
     TimerService,
@@ -26,7 +30,9 @@ from reactorlib.application.service import (
 )
 from reactorlib.internet import endpoints, reactor
 from reactorlib.internet.protocol import Factory, Protocol
-from reactorlib.persisted.error import PassphraseNeeded, ValueMissing
+from reactorlib.internet.ssl import DefaultOpenSSLContextFactory
+from reactorlib.persisted import sob
+from reactorlib.persisted.error import DamagedFile, NameRefused, PassphraseNeeded, ValueMissing
 from reactorlib.persisted.sob import IPersistable
 
 STYLES = {"pickle": "tap", "xml": "tax", "source": "tas"}
@@ -173,6 +179,88 @@ async def test_an_endpoint_made_in_a_running_loop_is_saved(style: str, tmp_path:
         (again,) = IServiceCollection(loadApplication(saved(application, style, tmp_path), style))
         async with again:
             assert await said_by(again.getHost().port) == b"hello"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path, trustme.CA]:
+    """Files with a key and a certificate, and who has certified it."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+    issued.private_key_pem.write_to_path(str(key))
+    issued.cert_chain_pems[0].write_to_path(str(chain))
+    return key, chain, authority
+
+
+async def test_saved_servers_and_clients_of_tls(
+    style: str, tmp_path: Path, certificate: tuple[Path, Path, trustme.CA]
+) -> None:
+    """Keys and certificates are not saved: they are read anew from their files."""
+    key, chain, authority = certificate
+    application = Application("secure")
+    factory = QuoteFactory(b"a secret")
+    description = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={chain}"
+    strports.service(description, factory).setServiceParent(application)
+    context = DefaultOpenSSLContextFactory(str(key), str(chain))
+    SSLServer(0, factory, context, interface="127.0.0.1").setServiceParent(application)
+    filename = saved(application, style, tmp_path)
+    assert b"PRIVATE" not in Path(filename).read_bytes()
+    root: Any = IService(loadApplication(filename, style))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with root:
+        for service in root:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", service.getHost().port, ssl=trusting, server_hostname="localhost"
+            )
+            assert await reader.read() == b"a secret"
+            writer.close()
+    key.unlink()
+    with pytest.raises(DamagedFile, match=r"key\.pem") as caught:
+        loadApplication(filename, style)
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_saved_client_of_tls(style: str, tmp_path: Path) -> None:
+    application = Application("client")
+    endpoint = endpoints.clientFromString(reactor, "tls:localhost:4")
+    ClientService(endpoint, Factory.forProtocol(Protocol)).setServiceParent(application)
+    (again,) = IServiceCollection(loadApplication(saved(application, style, tmp_path), style))
+    assert type(again) is ClientService
+
+
+async def test_another_endpoint_than_the_described_is_saved_itself(
+    style: str, tmp_path: Path
+) -> None:
+    application = Application("quotes")
+    service = strports.service("tcp:1:interface=127.0.0.1", QuoteFactory(b"hello"))
+    service.setServiceParent(application)
+    service.endpoint = endpoints.TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+    (again,) = IServiceCollection(loadApplication(saved(application, style, tmp_path), style))
+    async with again:
+        assert await said_by(again.getHost().port) == b"hello"
+
+
+def test_names_can_be_limited_to_services_and_ones_own(style: str, tmp_path: Path) -> None:
+    application = Application("quotes", 5)
+    for service in (
+        TCPServer(0, QuoteFactory(b"hello")),
+        strports.service("tcp:0", QuoteFactory(b"hello")),
+        ClientService(endpoints.HostnameEndpoint(reactor, "localhost", 1), QuoteFactory(b"")),
+    ):
+        service.setServiceParent(application)
+    filename = saved(application, style, tmp_path)
+    own = {*sob.SERVICES, __name__}
+    assert len(list(IServiceCollection(loadApplication(filename, style, allow=own)))) == 3
+    for allow in (sob.SERVICES, {__name__}):
+        with pytest.raises(NameRefused):
+            loadApplication(filename, style, allow=allow)
+
+
+def test_the_names_of_services_are_there() -> None:
+    for name in sob.SERVICES - {"reactorlib.internet.reactor"}:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
 
 
 def test_a_program_is_loaded(tmp_path: Path) -> None:

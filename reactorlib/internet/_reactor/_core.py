@@ -18,7 +18,6 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
@@ -56,9 +55,9 @@ _Action = Callable[[asyncio.AbstractEventLoop], object]
 class LoopReactor:
     """The part of a reactor that the others build on; see `AsyncioSelectorReactor`."""
 
-    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
         """Saved and loaded, it is what `reactor` means there and then."""
-        return import_module, ("reactorlib.internet.reactor",)
+        return _current.saved_reactor, ()
 
     def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
         _raise_allocation_threshold()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from reactorlib.internet._current import saved_reactor
 from reactorlib.persisted._names import public_module
 from reactorlib.persisted.aot._nodes import (
     Class,
@@ -27,6 +28,13 @@ from reactorlib.persisted.error import SaveError
 from reactorlib.persisted.styles import unpickleModule
 
 __all__ = ["AOTJellier", "jellyToAOT"]
+
+
+def _index(key: Any) -> str:
+    """How an error says which value of a dict it means; interfaces have short names."""
+    short = key.__name__ if hasattr(type(key), "providedBy") else repr(key)
+    return f"[{short}]"
+
 
 _LITERALS = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis))
 
@@ -97,7 +105,7 @@ class AOTJellier:
         if kind is tuple:
             return tuple(self._items(obj))
         if kind is dict:
-            return self._dict(obj, "[{!r}]".format)
+            return self._dict(obj, _index)
         if kind in (MethodType, BuiltinFunctionType):
             return self._method(obj)
         if kind in (set, frozenset):
@@ -142,6 +150,8 @@ class AOTJellier:
         function, args, state, items, pairs = (*reduced, None, None, None)[:5]
         if function in (importlib.import_module, unpickleModule):
             return Module(args[0])
+        if function is saved_reactor:
+            return Module("reactorlib.internet.reactor")
         if function is NEWOBJ:
             cls, *values = args
             if not values and items is None and pairs is None:

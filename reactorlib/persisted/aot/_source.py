@@ -91,8 +91,6 @@ def _parse(text: str | bytes) -> Any:
     if not body:
         raise DamagedFile("is empty")
     first = body[0]
-    for extra in body[1:]:
-        raise _not_data(extra)
     if not (
         isinstance(first, ast.Assign)
         and len(first.targets) == 1
@@ -100,6 +98,8 @@ def _parse(text: str | bytes) -> Any:
         and first.targets[0].id == "app"
     ):
         raise _not_data(first)
+    if len(body) > 1:
+        raise _not_data(body[1])
     try:
         return _value(first.value)
     except RecursionError as cause:

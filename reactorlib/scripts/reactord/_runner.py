@@ -1,23 +1,4 @@
-"""
-`reactord`: runs an application, in the foreground or as a daemon.
-
-It is `twistd`, as its users know it, and what is wanted of a server today. Who owns
-what:
-
-    ReactordOptions    what the command line says
-    ReactordRunner     the order of things, from the pid file to the pid file; it is
-                       `UnixApplicationRunner`'s, but that services start inside the
-                       running loop, where a coroutine may wait for anything
-    ReactordLogger     where the log goes, and its file, to be opened again
-    Notifier           what the service manager is told
-    Supervisor         with --workers, the processes
-
-States: preparing (no loop exists; errors are the terminal's to show) -> starting (the
-loop runs, services start) -> serving -> stopping (services have their time of grace)
--> over. Only with `serving` does the first process of a daemon exit with 0, and the
-service manager hear READY. A failure before it undoes what was started, is told in
-one line, and ends with status 1. A signal while starting cancels the start.
-"""
+"""The order of things, from the pid file to the pid file."""
 
 from __future__ import annotations
 
@@ -29,13 +10,10 @@ import pwd
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from reactorlib import logger
-from reactorlib.application import app, service
-from reactorlib.application._blame import in_one_line
-from reactorlib.application._doctor import examine
+from reactorlib.application import service
 from reactorlib.application._notify import Notifier
 from reactorlib.application._workers import StartFailed, Supervisor, Worker
 from reactorlib.application.service._service import stop
@@ -45,155 +23,18 @@ from reactorlib.internet._tls import _reload
 from reactorlib.internet.defer import maybeDeferred
 from reactorlib.internet.error import CannotListenError
 from reactorlib.internet.task import LoopingCall, deferLater
-from reactorlib.python import log, usage
+from reactorlib.python import log
 from reactorlib.python.failure import Failure
-from reactorlib.python.logfile import LogFile
-from reactorlib.scripts._twistd_unix import ServerOptions, UnixApplicationRunner, UnixAppLogger
+from reactorlib.scripts._twistd_unix import UnixApplicationRunner
+from reactorlib.scripts.reactord._errors import explain
+from reactorlib.scripts.reactord._log import ReactordLogger
 
-__all__ = ["ReactordLogger", "ReactordOptions", "ReactordRunner", "run", "runApp"]
+__all__ = ["ReactordRunner"]
 
 _log = logging.getLogger("reactorlib.application.daemon")
 
 #: What workers are given to drain where nothing else is said, in seconds.
 _GRACE_OF_WORKERS = 10.0
-
-
-def _seconds(value: str) -> float:
-    seconds = float(value)
-    service._service.check_grace(seconds)
-    return seconds
-
-
-def _count(value: str) -> int:
-    count = int(value)
-    if not 1 <= count <= 1024:
-        raise ValueError(f"{count} workers: from 1 to 1024 there can be")
-    return count
-
-
-class DoctorOptions(usage.Options):
-    """`reactord doctor` has no options."""
-
-    synopsis = ""
-    longdesc = "Says what reactorlib finds here, and what is wrong with it."
-
-
-class ReactordOptions(ServerOptions):
-    """The options of `reactord`."""
-
-    program = "reactord"
-    synopsis = "Usage: reactord [options]"
-    longdesc = (
-        "Runs an application: that of a command, of a Python file (-y), or of a saved file "
-        "(-f). It becomes a daemon, unless -n says otherwise, or it is process 1 or under "
-        "systemd."
-    )
-
-    optFlags: ClassVar[Any] = [
-        ["daemon", None, "become a daemon, even under systemd"],
-        ["check", None, "load everything, start nothing"],
-        ["json", None, "log in JSON, an object each line"],
-        ["traceback", None, "show whole tracebacks, our own code's lines too"],
-    ]
-    optParameters: ClassVar[Any] = [
-        ["file", "f", "reactord.tap", "read the application from a .tap, .tax or .tas file"],
-        ["pidfile", "", "reactord.pid", "Name of the pidfile"],
-        ["prefix", None, "reactord", "use the given prefix when syslogging"],
-        ["grace", None, None, "Seconds for what is in flight to finish at the end.", _seconds],
-        ["workers", None, None, "How many processes are to serve.", _count],
-    ]
-
-    @property
-    def subCommands(self) -> Any:
-        """The plugins' subcommands, and `doctor`."""
-        rows = [*super().subCommands, ("doctor", None, DoctorOptions, "Say what is here.")]
-        return sorted(rows, key=lambda row: str(row[0]))
-
-    def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Read a command line; what a plugin has raised meanwhile is told in a line."""
-        try:
-            super().parseOptions(options)
-        except usage.UsageError:
-            raise
-        except Exception as error:
-            print(f"reactord: {_explain(error)}", file=sys.stderr)
-            raise SystemExit(1) from error
-
-    def postOptions(self) -> None:
-        """Stay in the foreground where something else looks after the process."""
-        super().postOptions()
-        supervised = os.getpid() == 1 or {"NOTIFY_SOCKET", "INVOCATION_ID"} & os.environ.keys()
-        if self["nodaemon"] and self["daemon"]:
-            raise usage.UsageError("--nodaemon and --daemon contradict each other")
-        if supervised and not self["daemon"]:
-            self["nodaemon"] = True
-        if self["workers"] is not None and self["debug"]:
-            raise usage.UsageError("the debugger needs the one process: leave out --workers")
-
-
-class ReactordLogger(UnixAppLogger):
-    """A log of what goes through stdlib `logging`, too, in text or JSON."""
-
-    name = "reactord"
-
-    def __init__(self, options: Any) -> None:
-        super().__init__(options)
-        self._json = options.get("json", False)
-        self._several = options.get("workers", None) is not None
-        self._file: LogFile | None = None
-        self._handler: logging.Handler | None = None
-
-    def start(self, application: Any) -> None:
-        """Begin; what libraries log is logged as well."""
-        super().start(application)
-        root = logging.getLogger()
-        self._handler = logger.PublishingHandler()
-        root.addHandler(self._handler)
-        self._level_before = root.level
-        if root.level in (logging.NOTSET, logging.WARNING):
-            root.setLevel(logging.INFO)
-
-    def stop(self) -> None:
-        """End."""
-        super().stop()
-        if self._handler is not None:
-            root = logging.getLogger()
-            root.removeHandler(self._handler)
-            root.setLevel(self._level_before)
-            self._handler = None
-
-    def _open_file(self, name: str) -> LogFile:
-        # Several processes append to it: none may put it aside under the others.
-        length = None if self._several else 1_000_000
-        self._file = LogFile.fromFullPath(name, length)
-        return self._file
-
-    def _file_observer(self, file: Any) -> Any:
-        if not self._json:
-            return super()._file_observer(file)
-        return logger.FileLogObserver(file, _as_json)
-
-    def reopen(self) -> None:
-        """Write to what the file's name means now: after another program has moved it."""
-        if self._file is None:
-            return
-        try:
-            # If that fails, it is better to go on where it was.
-            with open(self._file.path, "ab"):
-                pass
-            self._file.reopen()
-        except OSError as error:
-            _log.warning("Cannot open the log %s again: %s", self._file.path, error.strerror)
-
-    def rotate(self) -> None:
-        """Put the log file aside, and begin a new one."""
-        if self._file is not None:
-            self._file.rotate()
-
-
-def _as_json(event: Any) -> str:
-    text = logger.formatEvent(event)
-    return f"{logger.eventAsJSON({**event, 'text': text})}\n"
 
 
 class ReactordRunner(UnixApplicationRunner):
@@ -255,7 +96,7 @@ class ReactordRunner(UnixApplicationRunner):
     def _fail(self, error: BaseException) -> NoReturn:
         if self.config["traceback"]:
             traceback.print_exception(error, file=self.oldstderr)
-        print(f"reactord: {_explain(error)}", file=self.oldstderr, flush=True)
+        print(f"reactord: {explain(error)}", file=self.oldstderr, flush=True)
         raise SystemExit(1)
 
     def postApplication(self) -> None:
@@ -284,12 +125,12 @@ class ReactordRunner(UnixApplicationRunner):
         if self.config["nodaemon"]:
             return
         if isinstance(error, (OSError, CannotListenError, StartFailed)):
-            _log.error("The application has not started: %s", _explain(error))
+            _log.error("The application has not started: %s", explain(error))
         else:
             log.err(Failure(error), "The application has not started")
 
     def _formatChildException(self, exception: BaseException) -> bytes:
-        return f"1 {_explain(exception)}".encode("utf-8", "replace")[: self._status_length]
+        return f"1 {explain(exception)}".encode("utf-8", "replace")[: self._status_length]
 
     def _say_failed(self, error: bytes) -> None:
         text = error.decode("utf-8", "replace") or "the daemon ended while it started"
@@ -416,7 +257,7 @@ class ReactordRunner(UnixApplicationRunner):
 
         self._failure = failure.value
         if self._worker is not None:
-            self._worker.failed(_explain(failure.value))
+            self._worker.failed(explain(failure.value))
         reactor.stop()
 
     def _grace(self) -> float | None:
@@ -497,7 +338,7 @@ class ReactordRunner(UnixApplicationRunner):
         try:
             self._serve()
         except Exception as error:
-            worker.failed(_explain(error))
+            worker.failed(explain(error))
             log.err(Failure(error), "The worker has failed")
             return 1
         return 0
@@ -528,30 +369,3 @@ class _Life:
 
     def connectionLost(self, reason: object) -> None:
         """The reactor ends."""
-
-
-def _explain(error: BaseException) -> str:
-    if isinstance(error, (StartFailed, usage.UsageError)):
-        return " ".join(str(error).split())
-    return in_one_line(error)
-
-
-def runApp(config: ReactordOptions) -> None:
-    """
-    Run what the options say, until the end; a signal that ended it ends the process.
-
-    Raises:
-        SystemExit: it could not start; or `--check` or `doctor` have looked.
-    """
-    if config.subCommand == "doctor":
-        raise SystemExit(examine())
-    runner = ReactordRunner(config)
-    runner.run()
-    if runner._exitSignal is not None:
-        app._exitWithSignal(runner._exitSignal)
-
-
-def run() -> None:
-    """Run what the command line says; modules in the working directory can be imported."""
-    sys.path.insert(0, os.getcwd())
-    app.run(runApp, ReactordOptions)

@@ -1,0 +1,16 @@
+"""What is said of an error."""
+
+from __future__ import annotations
+
+from reactorlib.application._blame import in_one_line
+from reactorlib.application._workers import StartFailed
+from reactorlib.python.usage import UsageError
+
+__all__ = ["explain"]
+
+
+def explain(error: BaseException) -> str:
+    """An error in one line, for whoever has called the program."""
+    if isinstance(error, (StartFailed, UsageError)):
+        return " ".join(str(error).split())
+    return in_one_line(error)

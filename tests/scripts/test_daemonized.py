@@ -36,8 +36,12 @@ server.setServiceParent(application)
 
 
 def test_it_goes_into_the_background(daemon: Daemon) -> None:
+    daemon.write(
+        "app.tac",
+        SERVER + "service.IProcess(application).processName = 'liner'\nprint('loaded')\n",
+    )
     done = daemon.run("-y", "app.tac")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
     word, number = daemon.ask()
     assert (word, int(number)) == ("hello", daemon.pid)
     # A session of its own, with no terminal, and another parent.
@@ -50,6 +54,7 @@ def test_it_goes_into_the_background(daemon: Daemon) -> None:
         assert os.readlink(f"/proc/{number}/fd/{descriptor}") == "/dev/null"
     assert stat.S_IMODE((daemon.folder / "port").stat().st_mode) == 0o600
     assert "starting up" in daemon.text("reactord.log")
+    assert Path(f"/proc/{number}/comm").read_text() == "liner\n"
     daemon.end_daemon()
     assert not (daemon.folder / "reactord.pid").exists()
     assert daemon.text("reactord.log").endswith("Server Shut Down.\n")

@@ -161,6 +161,12 @@ class ReactordRunner(UnixApplicationRunner):
             self._pid_file.flush()
             self._wrote_pid = True
 
+    def daemonize(self, reactor: Any) -> Any:
+        """See `UnixApplicationRunner`; what has been printed so far is the terminal's to show."""
+        self.oldstdout.flush()
+        self.oldstderr.flush()
+        return super().daemonize(reactor)
+
     def removePID(self, pidfile: str | None) -> None:
         """Remove the pid file, if it is this process's own; empty it if it cannot be removed."""
         if not self._wrote_pid or not pidfile:

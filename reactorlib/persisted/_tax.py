@@ -266,7 +266,7 @@ class _Reader:
     def __init__(self) -> None:
         self._open: list[_Element] = []
         self._root: _Element | None = None
-        parser = expat.ParserCreate()
+        parser = expat.ParserCreate("utf-8")  # whatever it says itself
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = self._refuse
         parser.EntityDeclHandler = self._refuse

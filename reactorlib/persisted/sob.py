@@ -29,7 +29,6 @@ from reactorlib.persisted._files import write_whole
 from reactorlib.persisted._names import Allow
 from reactorlib.persisted._trust import read_trusted
 from reactorlib.persisted.error import (
-    DamagedFile,
     LoadError,
     PassphraseNeeded,
     SaveError,
@@ -217,12 +216,8 @@ def load(
     filename = os.fspath(filename)
     try:
         data = _decrypted(read_trusted(filename), passphrase)
-        loaded = _LOADS[style](data, allow)
-        try:
-            styles.doUpgrade()
-        except Exception as cause:
-            text = " ".join(f"{type(cause).__name__}: {cause}".split())
-            raise DamagedFile(f"cannot be brought up to date: {text}") from cause
+        with styles.loading():
+            loaded = _LOADS[style](data, allow)
     except LoadError as error:
         error.filename = filename
         raise

@@ -34,7 +34,8 @@ from reactorlib.application import app, service
 from reactorlib.internet.interfaces import IReactorDaemonize
 from reactorlib.python import log, syslog, usage
 from reactorlib.python.logfile import LogFile
-from reactorlib.python.util import gidFromString, switchUID, uidFromString, untilConcludes
+from reactorlib.python.util import switchUID, untilConcludes
+from reactorlib.scripts import _users
 
 __all__ = [
     "ServerOptions",
@@ -49,20 +50,6 @@ _log = logging.getLogger("reactorlib.application.app")
 
 def _umask(value: str) -> int:
     return int(value, 8)
-
-
-def _uid(value: str) -> int:
-    try:
-        return uidFromString(value)
-    except KeyError:
-        raise ValueError(f"there is no user {value!r}") from None
-
-
-def _gid(value: str) -> int:
-    try:
-        return gidFromString(value)
-    except KeyError:
-        raise ValueError(f"there is no group {value!r}") from None
 
 
 class ServerOptions(app.ServerOptions):
@@ -85,13 +72,13 @@ class ServerOptions(app.ServerOptions):
         ["prefix", None, "twisted", "use the given prefix when syslogging"],
         ["pidfile", "", "twistd.pid", "Name of the pidfile"],
         ["chroot", None, None, "Chroot to a supplied directory before running"],
-        ["uid", "u", None, "The uid to run as.", _uid],
+        ["uid", "u", None, "The uid to run as.", _users.user],
         [
             "gid",
             "g",
             None,
             "The gid to run as. If not specified, that of the given --uid.",
-            _gid,
+            _users.group,
         ],
         ["umask", None, None, "The (octal) file creation mask to apply.", _umask],
     ]

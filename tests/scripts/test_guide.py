@@ -1,13 +1,10 @@
 """
-The way of an application: a core that knows no framework, a protocol, a builder, a plugin.
-
-Then it is saved, run as a daemon, asked with nc, and ended by its pid file; or run
-from a .tac, or as the plugin's command.
+The guide "Getting Started", from its first line to its last, in today's terms: quotes
+that know of no framework, a protocol over them, a plugin, `mktap`, the daemon, `nc`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -19,32 +16,51 @@ import pytest
 from ._reactord import LIMIT, Daemon, environment
 
 FILES = {
-    "quotes/__init__.py": "",
-    "quotes/quoters.py": """
+    "TwistedQuotes/__init__.py": "",
+    "TwistedQuotes/quoters.py": '''
 from random import choice
 
+from zope.interface import Interface, implementer
+
+
+class IQuoter(Interface):
+    """An object that returns quotes."""
+
+    def getQuote():
+        """Return a quote."""
+
+
+@implementer(IQuoter)
 class StaticQuoter:
+    """Return a static quote."""
+
     def __init__(self, quote):
         self.quote = quote
 
     def getQuote(self):
         return self.quote
 
+
+@implementer(IQuoter)
 class FortuneQuoter:
+    """Load quotes from a fortune-format file."""
+
     def __init__(self, filenames):
         self.filenames = filenames
 
     def getQuote(self):
         with open(choice(self.filenames)) as file:
             return choice(file.read().split("\\n%\\n"))
-""",
-    "quotes/quoteproto.py": """
+''',
+    "TwistedQuotes/quoteproto.py": """
 from reactorlib.internet.protocol import Factory, Protocol
+
 
 class QOTD(Protocol):
     def connectionMade(self):
         self.transport.write(self.factory.quoter.getQuote().encode() + b"\\r\\n")
         self.transport.loseConnection()
+
 
 class QOTDFactory(Factory):
     protocol = QOTD
@@ -52,72 +68,69 @@ class QOTDFactory(Factory):
     def __init__(self, quoter):
         self.quoter = quoter
 """,
-    "quotes/quotetap.py": """
+    "TwistedQuotes/quotetap.py": '''
+from TwistedQuotes import quoteproto, quoters
 from reactorlib.application import internet
 from reactorlib.python import usage
-from quotes import quoteproto, quoters
+
 
 class Options(usage.Options):
     optParameters = [
-        ["port", "p", 8007, "Port number to listen on for QOTD protocol.", usage.portCoerce],
+        ["port", "p", 8007, "Port number to listen on for QOTD protocol."],
         ["static", "s", "An apple a day keeps the doctor away.", "A static quote to display."],
         ["file", "f", None, "A fortune-format text file to read quotes from."],
     ]
 
+
 def makeService(config):
+    """Return a service that will be attached to the application."""
     if config["file"]:
         quoter = quoters.FortuneQuoter([config["file"]])
     else:
         quoter = quoters.StaticQuoter(config["static"])
-    return internet.TCPServer(config["port"], quoteproto.QOTDFactory(quoter))
-""",
-    "reactorlib/plugins/quotes_plugin.py": """
+    return internet.TCPServer(int(config["port"]), quoteproto.QOTDFactory(quoter))
+''',
+    "reactorlib/plugins/twisted_quotes.py": """
 from reactorlib.application.service import ServiceMaker
 
-qotd = ServiceMaker("Quote of the Day", "quotes.quotetap", "Example of a builder.", "qotd")
+qotd = ServiceMaker(
+    "Quote of the Day TAP Builder",
+    "TwistedQuotes.quotetap",
+    "Example of a TAP builder module.",
+    "qotd",
+)
 """,
     "qotd.tac": """
-from reactorlib.application import service
-from quotes import quotetap
+from TwistedQuotes import quotetap
+from reactorlib.application.service import Application
 
-application = service.Application("qotd")
-options = quotetap.Options()
-options.parseOptions(["--port", "PORT"])
-quotetap.makeService(options).setServiceParent(application)
+config = quotetap.Options()
+config.parseOptions(["--port", "PORT"])
+application = Application("qotd")
+quotetap.makeService(config).setServiceParent(application)
 """,
 }
 
-
-@pytest.fixture
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        number: int = probe.getsockname()[1]
-        return number
+needs_nc = pytest.mark.skipif(shutil.which("nc") is None, reason="nc is not installed")
 
 
 @pytest.fixture
-def scripts(daemon: Daemon, port: int) -> Daemon:
-    """The folder with the files, and the programs as they are installed."""
+def port(daemon: Daemon) -> int:
+    """A port that was free just now; the files of the guide are in the folder."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
     for name, text in FILES.items():
-        daemon.write(name, text.replace("PORT", str(port)))
-    for name in ("mktap", "reactord"):
-        path = daemon.write(
-            f"bin/{name}",
-            f"#!{sys.executable}\nfrom reactorlib.scripts.{name} import run\nrun()\n",
-        )
-        path.chmod(0o755)
-    daemon.command = lambda *arguments: [  # type: ignore[method-assign]
-        str(daemon.folder / "bin" / "reactord"),
-        *map(str, arguments),
-    ]
-    return daemon
+        daemon.write(name, text.replace("PORT", str(number)))
+    return number
 
 
-def mktap(folder: Path, *arguments: str) -> str:
+def mktap(folder: Path, *words: object, typed: str = "") -> str:
+    """What `mktap` prints."""
     done = subprocess.run(
-        [str(folder / "bin" / "mktap"), *arguments],
+        [sys.executable, "-c", "from reactorlib.scripts.mktap import run; run()", *map(str, words)],
         cwd=folder,
-        env=environment(),
+        env=environment(PYTHONPATH=str(folder)),
+        input=typed,
         capture_output=True,
         text=True,
         timeout=LIMIT,
@@ -126,70 +139,127 @@ def mktap(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def ask(port: int) -> str:
-    if shutil.which("nc"):
-        done = subprocess.run(
-            ["nc", "-w", "5", "127.0.0.1", str(port)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-        )
-        return done.stdout
-    with socket.create_connection(("127.0.0.1", port), LIMIT) as connection:
-        return connection.makefile().read()
+def nc(port: int) -> bytes:
+    """What `nc localhost PORT` prints."""
+    return subprocess.run(
+        ["nc", "localhost", str(port)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LIMIT,
+        check=True,
+    ).stdout
 
 
+@needs_nc
 @pytest.mark.parametrize(
-    ("made", "run"),
+    ("making", "running"),
     [
         (["qotd"], ["-f", "qotd.tap"]),
-        (["--type", "xml", "qotd"], ["-f", "qotd.tax"]),
-        (["--type", "source", "qotd"], ["-s", "qotd.tas"]),
-        (None, ["-y", "qotd.tac"]),
-        (None, ["qotd"]),
+        (["--type=xml", "qotd"], ["-f", "qotd.tax"]),
+        (["--type=source", "qotd"], ["-f", "qotd.tas"]),
+        ([], ["-y", "qotd.tac"]),
+        ([], ["qotd"]),
     ],
-    ids=["tap", "tax", "tas", "tac", "command"],
+    ids=["tap", "tax", "tas", "tac", "plugin"],
 )
-def test_the_way_of_an_application(
-    scripts: Daemon, port: int, made: list[str] | None, run: list[str]
+def test_the_session_of_the_guide(
+    daemon: Daemon, port: int, making: list[str], running: list[str]
 ) -> None:
-    if made is not None:
-        mktap(scripts.folder, *made, "--port", str(port))
-    elif run == ["qotd"]:
-        run = ["qotd", "--port", str(port)]
-    done = scripts.run(*run)
+    if making:
+        assert mktap(daemon.folder, *making, "--port", port) == (
+            f"Saving qotd application to {running[-1]}...\nSaved.\n"
+        )
+    if running == ["qotd"]:
+        running = ["qotd", "--port", str(port)]
+    done = daemon.run(*running, PYTHONPATH=str(daemon.folder))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert ask(port) == "An apple a day keeps the doctor away.\n"
-    scripts.end_daemon()
-    assert not (scripts.folder / "reactord.pid").exists()
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port))
+    assert nc(port) == b"An apple a day keeps the doctor away.\r\n"
+    daemon.end_daemon()  # kill $(cat reactord.pid)
+    assert not (daemon.folder / "reactord.pid").exists()
+
+
+def test_the_help_of_the_guide(daemon: Daemon, port: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from reactorlib.scripts.mktap import run; run()"],
+        cwd=daemon.folder,
+        env=environment(PYTHONPATH=str(daemon.folder)),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.stdout.startswith("Usage: mktap [options] <command> [command options]\n")
+    for option in ("-x, --xml", "-e, --encrypted", "-u, --uid=", "-a, --append=", "-t, --type="):
+        assert option in done.stdout
+    assert "qotd " in done.stdout
+    assert "Example of a TAP builder module." in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "said"),
     [
-        ("cut.tap", b"\x80\x04\x95"),
-        ("bomb.tax", b'<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]><x>&c;</x>'),
-        ("code.tas", b"import os\nos.mkdir('hacked')\n"),
-        ("empty.tap", b""),
+        ("x.tap", b"\x80\x04", "x.tap: is cut off"),
+        (
+            "x.tap",
+            b"c__main__\nQOTD\n.",
+            "x.tap: it needs __main__.QOTD, of a program",
+        ),
+        ("x.tap", b"cTwistedQuotes.gone\nQOTD\n.", "x.tap: it needs TwistedQuotes.gone.QOTD"),
+        (
+            "x.tax",
+            b'<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><application>&b;</application>',
+            "x.tax: line 1: declares a document type",
+        ),
+        (
+            "x.tas",
+            b"app=__import__('os').system('touch it')",
+            "is code, and a .tas file",
+        ),
     ],
 )
-def test_a_file_that_is_no_good_starts_nothing(scripts: Daemon, name: str, content: bytes) -> None:
-    (scripts.folder / name).write_bytes(content)
-    done = scripts.run("-f", name)
+def test_a_bad_file_is_one_line_of_the_daemons(
+    daemon: Daemon, port: int, name: str, content: bytes, said: str
+) -> None:
+    (daemon.folder / name).write_bytes(content)
+    (daemon.folder / name).chmod(0o600)
+    done = daemon.run("-f", name, PYTHONPATH=str(daemon.folder))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"reactord: {name}: ")
+    assert said in done.stderr
     assert done.stderr.count("\n") == 1
-    assert not (scripts.folder / "reactord.pid").exists()
-    assert not (scripts.folder / "hacked").exists()
+    assert not (daemon.folder / "it").exists()
+    assert not (daemon.folder / "reactord.pid").exists()
 
 
-def test_a_file_that_somebody_else_can_write_is_refused(scripts: Daemon, port: int) -> None:
-    mktap(scripts.folder, "qotd", "--port", str(port))
-    os.chmod(scripts.folder / "qotd.tap", 0o666)
-    done = scripts.run("-f", "qotd.tap")
+@pytest.mark.parametrize(
+    ("flags", "typed", "said"),
+    [
+        ([], "", "reactord: qotd.etap: is encrypted: it takes a passphrase\n"),
+        (["-e"], "simsim\n", "reactord: qotd.etap: the passphrase is wrong, or "),
+        (["-e"], "", "no passphrase was given\n"),
+        (["-e"], "sesame\n", ""),
+    ],
+)
+def test_an_encrypted_file_takes_its_passphrase(
+    daemon: Daemon, port: int, flags: list[str], typed: str, said: str
+) -> None:
+    mktap(daemon.folder, "--encrypted", "qotd", "--port", port, typed="sesame\n")
+    done = subprocess.run(
+        daemon.command(*flags, "--check", "-f", "qotd.etap"),
+        cwd=daemon.folder,
+        env=environment(PYTHONPATH=str(daemon.folder)),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.returncode == (1 if said else 0)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+def test_a_file_that_others_can_write_is_one_line_of_the_daemons(daemon: Daemon, port: int) -> None:
+    mktap(daemon.folder, "qotd", "--port", port)
+    (daemon.folder / "qotd.tap").chmod(0o666)
+    done = daemon.run("-f", "qotd.tap", PYTHONPATH=str(daemon.folder))
     assert done.returncode == 1
-    assert done.stderr.startswith("reactord: qotd.tap: ")
+    assert "qotd.tap: refused: everybody can write it" in done.stderr
     assert done.stderr.count("\n") == 1

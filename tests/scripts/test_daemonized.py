@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
 import signal
 import socket
@@ -105,7 +106,8 @@ def test_a_port_in_use_is_told_by_the_command(daemon: Daemon) -> None:
 
 def free_low_port() -> int:
     """A port that takes privileges to be bound."""
-    for port in range(1023, 600, -1):
+    # At random, as other tests look for one at the same time.
+    for port in random.sample(range(600, 1024), 424):
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:

@@ -278,7 +278,7 @@ def test_doctor_says_what_there_is(daemon: Daemon) -> None:
     plug_in(daemon.folder)
     done = daemon.run("doctor", PYTHONPATH=str(daemon.folder))
     assert done.returncode == 1  # for one of the plugins
-    lines = {line[7:25].strip(): line for line in done.stdout.splitlines()}
+    lines = {line[7:28].strip(): line for line in done.stdout.splitlines()}
     assert lines["asyncio's loop"].startswith("ok ")
     assert {"reactorlib", "Python", "open files", "extra fast", "--reactor"} <= lines.keys()
     assert lines["command motto"].startswith("ok ")

@@ -26,7 +26,7 @@ from reactorlib.internet.task import LoopingCall, deferLater
 from reactorlib.python import log
 from reactorlib.python.failure import Failure
 from reactorlib.scripts._twistd_unix import UnixApplicationRunner
-from reactorlib.scripts.reactord._errors import explain
+from reactorlib.scripts.reactord._errors import NoApplication, explain
 from reactorlib.scripts.reactord._log import ReactordLogger
 
 __all__ = ["ReactordRunner"]
@@ -80,16 +80,18 @@ class ReactordRunner(UnixApplicationRunner):
 
     def _application(self) -> Any:
         try:
-            return self.createOrGetApplication()
+            application = self.createOrGetApplication()
         except Exception as error:
             self._fail(error)
+        for interface in (service.IService, service.IServiceCollection, service.IProcess):
+            if interface(application, None) is None:
+                kind = type(application).__qualname__
+                self._fail(NoApplication(f"'application' is {kind}, not made by Application()"))
+        return application
 
     def _check(self, application: Any) -> None:
-        try:
-            root: Any = service.IService(application)
-            count = len(list(service.IServiceCollection(application)))
-        except TypeError as error:
-            self._fail(error)
+        root: Any = service.IService(application)
+        count = len(list(service.IServiceCollection(application)))
         services = "1 service" if count == 1 else f"{count} services"
         print(f"reactord: {root.name!r} can be loaded: {services}")
 
@@ -214,29 +216,27 @@ class ReactordRunner(UnixApplicationRunner):
         """Run the reactor: services start inside it. What they fail with is raised."""
         from reactorlib.internet import reactor
 
-        reactor.callWhenRunning(self._begin)
+        def begin() -> None:
+            started = maybeDeferred(self._begin)
+            started.addCallback(self._has_started).addErrback(self._has_failed)
+
+        reactor.callWhenRunning(begin)
         self.startReactor(None, self.oldstdout, self.oldstderr)
         if self._failure is not None:
             raise self._failure
 
-    def _begin(self) -> None:
+    def _begin(self) -> Any:
         from reactorlib.internet import reactor
 
         root: Any = service.IService(self.application)
         reactor.addSystemEventTrigger("before", "shutdown", self._end)
-        if not self.config["no_save"] and self._worker is None:
-            from reactorlib.persisted import sob
-
-            persistable: Any = sob.IPersistable(self.application)
-            reactor.addSystemEventTrigger("after", "shutdown", persistable.save, "shutdown")
         if self._worker is not None:
             reactor.addReader(_Life(self._worker.life))
         # A terminal that goes away ends what runs in its foreground.
         if not self._at_a_terminal():
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, self._reload)
-        started = maybeDeferred(root.startService)
-        started.addCallbacks(self._has_started, self._has_failed)
+        return root.startService()
 
     def _at_a_terminal(self) -> bool:
         try:
@@ -251,6 +251,12 @@ class ReactordRunner(UnixApplicationRunner):
         if self._worker is not None:
             self._worker.ready()
             return
+        if not self.config["no_save"]:
+            from reactorlib.internet import reactor
+            from reactorlib.persisted import sob
+
+            persistable: Any = sob.IPersistable(self.application)
+            reactor.addSystemEventTrigger("after", "shutdown", persistable.save, "shutdown")
         self._notifier.ready()
         if self._notifier.interval is not None:
             self._watchdog = LoopingCall(self._notifier.alive)

@@ -8,20 +8,16 @@ New code has little use for it, beside `nativeString`, `networkString`,
 from __future__ import annotations
 
 import codecs
-import functools
-import html
-import http.cookiejar
 import io
 import os
-import platform
 import sys
-import urllib.parse
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from reactorlib.python.deprecate import deprecated
+from reactorlib.python.reflect import namedAny
 from reactorlib.python.versions import Version
 
 __all__ = [
@@ -43,41 +39,42 @@ __all__ = [
 
 _T = TypeVar("_T")
 _SINCE = Version("Twisted", 21, 2, 0)
-_PYPY = platform.python_implementation() == "PyPy"
+_PYPY = sys.implementation.name == "pypy"
 
 
-class InstanceType:
-    """The class of what had none, in Python 2. Deprecated."""
+class _InstanceType:
+    """The class of what had none, in Python 2."""
 
 
-#: Each deprecated name, what it is, and what to do.
-_GONE: dict[str, tuple[Any, str]] = {
-    "FileType": (io.IOBase, "Obsolete alias for io.IOBase"),
-    "InstanceType": (InstanceType, "Old-style classes don't exist in Python 3"),
-    "NativeStringIO": (io.StringIO, "Use io.StringIO directly"),
-    "Sequence": (Sequence, "Use collections.abc.Sequence directly"),
-    "StringType": (str, "Obsolete alias for str builtin type"),
-    "cookielib": (http.cookiejar, "Use http.cookiejar directly"),
-    "escape": (html.escape, "Use html.escape directly"),
-    "frozenset": (frozenset, "Obsolete alias for frozenset builtin type"),
-    "intern": (sys.intern, "Use sys.intern() directly"),
-    "range": (range, "Obsolete alias for range() builtin"),
-    "raw_input": (input, "Obsolete alias for input() builtin"),
-    "reduce": (functools.reduce, "Use functools.reduce() directly"),
-    "set": (set, "Obsolete alias for set builtin type"),
-    "unichr": (chr, "Obsolete alias for chr() builtin"),
-    "unicode": (str, "Obsolete alias for str builtin type"),
-    "urllib_parse": (urllib.parse, "Import urllib.parse directly"),
-    "urlquote": (urllib.parse.quote, "Use urllib.parse.quote() directly"),
-    "urlunquote": (urllib.parse.unquote, "Use urllib.parse.unquote() directly"),
-    "xrange": (range, "Obsolete alias for range() builtin"),
+_InstanceType.__name__ = _InstanceType.__qualname__ = "InstanceType"
+
+#: Each deprecated name, where it is, and what to do. They are looked up when they are asked for.
+_GONE = {
+    "FileType": ("io.IOBase", "Obsolete alias for io.IOBase"),
+    "InstanceType": (f"{__name__}._InstanceType", "Old-style classes don't exist in Python 3"),
+    "NativeStringIO": ("io.StringIO", "Use io.StringIO directly"),
+    "Sequence": ("collections.abc.Sequence", "Use collections.abc.Sequence directly"),
+    "StringType": ("builtins.str", "Obsolete alias for str builtin type"),
+    "cookielib": ("http.cookiejar", "Use http.cookiejar directly"),
+    "escape": ("html.escape", "Use html.escape directly"),
+    "frozenset": ("builtins.frozenset", "Obsolete alias for frozenset builtin type"),
+    "intern": ("sys.intern", "Use sys.intern() directly"),
+    "range": ("builtins.range", "Obsolete alias for range() builtin"),
+    "raw_input": ("builtins.input", "Obsolete alias for input() builtin"),
+    "reduce": ("functools.reduce", "Use functools.reduce() directly"),
+    "set": ("builtins.set", "Obsolete alias for set builtin type"),
+    "unichr": ("builtins.chr", "Obsolete alias for chr() builtin"),
+    "unicode": ("builtins.str", "Obsolete alias for str builtin type"),
+    "urllib_parse": ("urllib.parse", "Import urllib.parse directly"),
+    "urlquote": ("urllib.parse.quote", "Use urllib.parse.quote() directly"),
+    "urlunquote": ("urllib.parse.unquote", "Use urllib.parse.unquote() directly"),
+    "xrange": ("builtins.range", "Obsolete alias for range() builtin"),
 }
-del InstanceType, Sequence
 
 
 def __getattr__(name: str) -> Any:
     try:
-        value, message = _GONE[name]
+        place, message = _GONE[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     warnings.warn(
@@ -85,7 +82,7 @@ def __getattr__(name: str) -> Any:
         DeprecationWarning,
         stacklevel=2,
     )
-    return value
+    return namedAny(place)
 
 
 def cmp(a: Any, b: Any) -> int:

@@ -13,10 +13,10 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks._child import ROOT, ChildFailed
+from benchmarks._child import ROOT, Child, ChildFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,34 @@ class Target:
     ratio: float
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """
+    How many fresh processes a peer gets, and what each does.
+
+    Args:
+        rounds: the processes.
+        count: the operations in a repeat.
+        repeats: how often a process repeats them; the best counts.
+        unit: what they are, for the reader.
+    """
+
+    rounds: int
+    count: int
+    repeats: int
+    unit: str
+
+    def chosen(self, options: argparse.Namespace) -> Effort:
+        """Return this, with what the command line says instead."""
+        return replace(
+            self, rounds=options.rounds or self.rounds, count=options.count or self.count
+        )
+
+    def __str__(self) -> str:
+        each = f"in each the best of {self.repeats} of {self.count:,} {self.unit}"
+        return f"rounds: {self.rounds}, {each}"
+
+
 #: What each peer measured, by peer key, in order of the rounds.
 Results = dict[str, list[Sample]]
 
@@ -103,6 +131,13 @@ def option_parser(
         help="an interpreter that has Twisted, if this one has not",
     )
     return parser
+
+
+def measure_batch(peer: Peer, cpu: int | None) -> Sample:
+    """Measure a peer whose child repeats one operation, in a process of its own."""
+    with Child(peer.python, peer.command, cpu) as child:
+        count, user, system, elapsed = child.read_line().split()
+    return Sample(int(count), float(user), float(system), float(elapsed))
 
 
 def interleave(

@@ -17,13 +17,12 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._child import Child
 from benchmarks._harness import (
     Peer,
-    Sample,
     Target,
     importable,
     interleave,
+    measure_batch,
     option_parser,
     pin,
 )
@@ -70,13 +69,6 @@ def line_peers(
     yield Peer("twisted", "Twisted", (child, "twisted", *tail), ("twisted",), twisted_python)
 
 
-def measure(peer: Peer, cpu: int | None) -> Sample:
-    """Measure a peer in a process of its own."""
-    with Child(peer.python, peer.command, cpu) as child:
-        count, user, system, elapsed = child.read_line().split()
-    return Sample(int(count), float(user), float(system), float(elapsed))
-
-
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = option_parser(
@@ -113,7 +105,7 @@ def main() -> int:
                 if not options.peer or peer.key in options.peer
             ]
             peers = importable(chosen, print)
-            results = interleave(peers, rounds, partial(measure, cpu=pinning.server), print)
+            results = interleave(peers, rounds, partial(measure_batch, cpu=pinning.server), print)
             print(results_table(peers, results, "message"))
             if chunk == "64k":
                 for line in target_lines(format.targets, peers, results):

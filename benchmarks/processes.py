@@ -17,8 +17,15 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._child import Child
-from benchmarks._harness import Peer, Sample, importable, interleave, option_parser, pin
+from benchmarks._harness import (
+    Effort,
+    Peer,
+    importable,
+    interleave,
+    measure_batch,
+    option_parser,
+    pin,
+)
 from benchmarks._report import describe, results_json, results_table
 
 RAW = "x raw"
@@ -50,18 +57,6 @@ SCENARIOS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How many fresh processes a peer gets, and what each does."""
-
-    rounds: int
-    count: int
-    repeats: int
-
-    def __str__(self) -> str:
-        return f"rounds: {self.rounds}, in each the best of {self.repeats} of {self.count:,}"
-
-
 def process_peers(operation: str, effort: Effort, twisted_python: str) -> Iterator[Peer]:
     """Yield what is compared."""
     count = max(10, int(effort.count * SCENARIOS[operation].share))
@@ -89,16 +84,11 @@ def process_peers(operation: str, effort: Effort, twisted_python: str) -> Iterat
         )
 
 
-def measure(peer: Peer, cpu: int | None) -> Sample:
-    """Measure a peer in a process of its own."""
-    with Child(peer.python, peer.command, cpu) as child:
-        count, user, system, elapsed = child.read_line().split()
-    return Sample(int(count), float(user), float(system), float(elapsed))
-
-
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    peers = [peer.key for peer in process_peers("spawn", Effort(1, 1, 1), sys.executable)]
+    peers = [
+        peer.key for peer in process_peers("spawn", Effort(1, 1, 1, "processes"), sys.executable)
+    ]
     parser = option_parser(
         "processes", "Compare processes.", peers, "processes for each peer and scenario"
     )
@@ -111,8 +101,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
-    usual = Effort(1, 50, 1) if options.quick else Effort(5, 500, 3)
-    effort = Effort(options.rounds or usual.rounds, options.count or usual.count, usual.repeats)
+    usual = Effort(1, 50, 1, "processes") if options.quick else Effort(5, 500, 3, "processes")
+    effort = usual.chosen(options)
     pinning = pin(same_cpu=False)
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
 
@@ -127,7 +117,9 @@ def main() -> int:
             if not options.peer or peer.key in options.peer
         ]
         peers = importable(chosen, print)
-        results = interleave(peers, effort.rounds, partial(measure, cpu=pinning.server), print)
+        results = interleave(
+            peers, effort.rounds, partial(measure_batch, cpu=pinning.server), print
+        )
         print(results_table(peers, results, scenario.unit))
         scenarios[key] = results_json(peers, results)
         failed += len(peers) - len(results)

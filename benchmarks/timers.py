@@ -17,8 +17,15 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._child import Child
-from benchmarks._harness import Peer, Sample, importable, interleave, option_parser, pin
+from benchmarks._harness import (
+    Effort,
+    Peer,
+    importable,
+    interleave,
+    measure_batch,
+    option_parser,
+    pin,
+)
 from benchmarks._report import describe, results_json, results_table
 
 RAW = "x raw"
@@ -50,22 +57,6 @@ SCENARIOS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How many fresh processes a peer gets, and what each does."""
-
-    rounds: int
-    count: int
-    repeats: int
-
-    def of(self, scenario: Scenario) -> Effort:
-        """What this is for a scenario."""
-        return replace(self, count=max(1, int(self.count * scenario.share)))
-
-    def __str__(self) -> str:
-        return f"rounds: {self.rounds}, in each the best of {self.repeats} of {self.count:,} timers"
-
-
 def timer_peers(operation: str, effort: Effort, twisted_python: str) -> Iterator[Peer]:
     """Yield what is compared."""
     tail = (operation, str(effort.count), str(effort.repeats))
@@ -92,16 +83,9 @@ def timer_peers(operation: str, effort: Effort, twisted_python: str) -> Iterator
         )
 
 
-def measure(peer: Peer, cpu: int | None) -> Sample:
-    """Measure a peer in a process of its own."""
-    with Child(peer.python, peer.command, cpu) as child:
-        count, user, system, elapsed = child.read_line().split()
-    return Sample(int(count), float(user), float(system), float(elapsed))
-
-
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    peers = [peer.key for peer in timer_peers("create", Effort(1, 1, 1), sys.executable)]
+    peers = [peer.key for peer in timer_peers("create", Effort(1, 1, 1, "timers"), sys.executable)]
     parser = option_parser(
         "timers", "Compare timers.", peers, "processes for each peer and scenario"
     )
@@ -114,11 +98,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
-    effort = Effort(
-        rounds=options.rounds or (1 if options.quick else 5),
-        count=options.count or (10_000 if options.quick else 100_000),
-        repeats=2,
-    )
+    usual = Effort(1, 10_000, 2, "timers") if options.quick else Effort(5, 100_000, 2, "timers")
+    effort = usual.chosen(options)
     pinning = pin(same_cpu=False)
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
 
@@ -127,13 +108,16 @@ def main() -> int:
     for key in options.scenario or SCENARIOS:
         scenario = SCENARIOS[key]
         print(f"\n{scenario.title}\n", flush=True)
+        part = replace(effort, count=max(1, int(effort.count * scenario.share)))
         chosen = [
             peer
-            for peer in timer_peers(key, effort.of(scenario), options.twisted_python)
+            for peer in timer_peers(key, part, options.twisted_python)
             if not options.peer or peer.key in options.peer
         ]
         peers = importable(chosen, print)
-        results = interleave(peers, effort.rounds, partial(measure, cpu=pinning.server), print)
+        results = interleave(
+            peers, effort.rounds, partial(measure_batch, cpu=pinning.server), print
+        )
         print(results_table(peers, results, "timer"))
         scenarios[key] = results_json(peers, results)
         failed += len(peers) - len(results)

@@ -17,17 +17,20 @@ ROOT = Path(reactorlib.__file__).parent
 FLOORS: list[set[str]] = [
     {"python"},
     {"logger"},
+    {"plugin"},
     {"_sansio"},
     {"internet"},
     {"cred", "enterprise"},
     {"protocols"},
-    {"application", "persisted", "plugin", "plugins", "runner"},
-    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore"},
-    {"scripts", "tap", "trial", "compat", "test"},
+    {"persisted"},
+    {"application"},
+    {"web", "names", "mail", "words", "conch", "spread", "news", "pair", "lore", "runner"},
+    {"trial", "compat", "test"},
+    {"plugins", "scripts", "tap"},
 ]
 
 #: What stands above its package: nothing but tests imports it, and it may use everything.
-ABOVE = {"internet.testing": "test"}
+ABOVE = {"internet.testing": "test", "trial.__main__": "scripts"}
 
 #: What is in `python` by its name, and stands on `logger` all the same.
 FACES_OF_LOGGER = {"python/log.py", "python/syslog.py"}
@@ -38,8 +41,13 @@ CORE_DEPENDENCIES = {"zope"}
 #: What a single file may import besides, and only when it is used: from an extra.
 EXTRAS = {
     "cred/passwords.py": {"argon2"},
+    "conch/manhole/_prompt.py": {"prompt_toolkit", "pygments"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "internet/uvloopreactor.py": {"uvloop"},
+    "persisted/_encryption.py": {"cryptography"},
+    "scripts/trial.py": {"uvloop"},
+    "trial/reporter.py": {"subunit"},
     "python/shortcut.py": {"pythoncom", "win32com"},
     "python/url.py": {"hyperlink"},
 }

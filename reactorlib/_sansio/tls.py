@@ -259,6 +259,8 @@ class TLSEngine:
 
     def _fail(self, error: ssl.SSLError) -> None:
         self.finished = True
-        self.error = error
+        # Its frames are ours and those of `ssl`, and refer to whoever has called them: a
+        # failed connection would be left for the collector of garbage to find.
+        self.error = error.with_traceback(None)
         self._waiting.clear()
         self.waiting = 0

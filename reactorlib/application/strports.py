@@ -23,7 +23,9 @@ def service(description: str, factory: Any, reactor: Any = None) -> StreamServer
         ValueError: the description is wrong.
     """
     endpoint = endpoints.serverFromString(_reactor(reactor), description)
-    return StreamServerEndpointService(endpoint, factory)
+    made = StreamServerEndpointService(endpoint, factory)
+    made._described = (endpoint, description)  # as which it is saved
+    return made
 
 
 def listen(description: str, factory: Any, reactor: Any = None) -> Any:

@@ -2,8 +2,8 @@
 Checkers from text, as of a command line: "file:/etc/service.passwords".
 
 The word before the colon names the kind, and what follows is for it to read.
-Other packages add kinds by entry points of the group `reactorlib.cred`, each an
-`ICheckerFactory`.
+Other packages add kinds as plugins that provide `ICheckerFactory`, by entry points of
+the group `reactorlib.cred` or as drop-ins.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from zope.interface import Attribute, Interface, implementer
 
 from reactorlib.cred import checkers, passwords
+from reactorlib.plugin import GROUP, getPlugins
 from reactorlib.python import usage
 
 __all__ = [
@@ -46,6 +47,9 @@ class ICheckerFactory(Interface):
         Raises:
             InvalidAuthArgumentString: the text has the wrong form.
         """
+
+
+ICheckerFactory.setTaggedValue(GROUP, "reactorlib.cred")
 
 
 class StrcredException(Exception):
@@ -149,11 +153,8 @@ _OWN = (
 
 def findCheckerFactories() -> Iterator[Any]:
     """All kinds of checkers that there are: those of this package, then others."""
-    import importlib.metadata
-
     yield from _OWN
-    for entry in importlib.metadata.entry_points(group="reactorlib.cred"):
-        yield entry.load()
+    yield from getPlugins(ICheckerFactory)
 
 
 def findCheckerFactory(authType: str) -> Any:

@@ -22,21 +22,29 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from reactorlib.internet.error import ReactorAlreadyInstalledError
 from reactorlib.python._asyncio import running_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
-__all__ = ["current_reactor", "reactor_of", "thread_reactor"]
+__all__ = ["current_reactor", "known_reactor", "reactor_of", "saved_reactor", "thread_reactor"]
 
 #: Not by weak references, which take several times as long to look up: a reactor
 #: keeps its loop alive anyhow. Closed ones go when the next is added.
 _by_loop: dict[asyncio.AbstractEventLoop, AsyncioSelectorReactor] = {}
+
+#: The reactor of that loop, or None. It is the dictionary's own method, the fastest answer.
+known_reactor = cast(
+    "Callable[[asyncio.AbstractEventLoop | None], AsyncioSelectorReactor | None]", _by_loop.get
+)
+
 _lock = threading.Lock()
 _default: AsyncioSelectorReactor | None = None
 
@@ -142,6 +150,13 @@ def _own() -> AsyncioSelectorReactor:
 
         _default = AsyncioSelectorReactor()
     return _default
+
+
+def saved_reactor() -> Any:
+    """What is loaded in the place of a saved reactor: whatever `reactor` means then."""
+    from reactorlib.internet import reactor
+
+    return reactor
 
 
 def belong(reactor: ref[LoopReactor]) -> None:

@@ -24,11 +24,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from reactorlib.internet import error
+from reactorlib.internet._turn import Turn, turn_of
 from reactorlib.internet.abstract import isIPAddress, isIPv6Address
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import ILoggingContext
-from reactorlib.python._report import report
+from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ _AT_ONCE = 32
 class _Receiver(asyncio.DatagramProtocol):
     """What the loop calls with what has come, from one start of a port to its end."""
 
-    __slots__ = ("_closing", "_limit", "_loop", "_port", "_rest", "_transport")
+    __slots__ = ("_closing", "_limit", "_loop", "_port", "_rest", "_transport", "_turn")
 
     _loop: asyncio.AbstractEventLoop
+    _turn: Turn
 
     def __init__(self, port: BaseDatagramPort) -> None:
         self._port = port
@@ -64,6 +66,7 @@ class _Receiver(asyncio.DatagramProtocol):
     async def read(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         """Have the loop read a duplicate of `sock`."""
         self._loop = loop
+        self._turn = turn_of(loop)
         if isinstance(loop, asyncio.SelectorEventLoop):
             # asyncio's own loop reads one datagram in each of its turns, and a turn
             # costs several times as much. We read what else has come.
@@ -111,12 +114,16 @@ class _Receiver(asyncio.DatagramProtocol):
     def _deliver(self, data: bytes, addr: Any) -> None:
         if self._closing:
             return
+        turn = self._turn
+        outer, turn.told = turn.told, self._port
         try:
             self._port._deliver(data, addr)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exception:
             self._port._report("datagramReceived() failed", exception)
+        finally:
+            turn.told = outer
 
     def error_received(self, exc: Exception) -> None:
         if not self._closing:
@@ -222,7 +229,7 @@ class BaseDatagramPort:
         self.connected = True
         self.reactor._ports.add(self)
         try:
-            _log.info("%s starting on %s", _prefix_of(self.protocol), self._where())
+            note(_log, f"{_prefix_of(self.protocol)} starting on {self._where()}")
             self.protocol.makeConnection(self)
         except BaseException:
             self._free()
@@ -288,7 +295,7 @@ class BaseDatagramPort:
         self.reactor._ports.discard(self)
         stopped, self._stopped = self._stopped, []
         if tell:
-            _log.info("(%s Port %s Closed)", self._kind, self._where())
+            note(_log, f"({self._kind} Port {self._where()} Closed)")
             self._tell(self.protocol.doStop)
         for waiting in stopped:
             waiting.callback(None)
@@ -347,6 +354,11 @@ class BaseDatagramPort:
     def logPrefix(self) -> str:
         """The name in logs: that of the protocol, and what kind of port it is."""
         return f"{_prefix_of(self.protocol)} ({self._kind})"
+
+    @property
+    def logstr(self) -> str:
+        """The same as `logPrefix()`."""
+        return self.logPrefix()
 
     def __repr__(self) -> str:
         kind = type(self.protocol)

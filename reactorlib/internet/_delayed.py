@@ -2,14 +2,11 @@
 Calls to be made later, once.
 
 `DelayedCall` is what any clock may give from its `callLater`, and what its calls
-have in common; `LoopCall` is the one of a reactor, and rides on a timer of the
-loop's.
+have in common.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import math
 import time
 import traceback
@@ -21,7 +18,7 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet.interfaces import IDelayedCall
 
-__all__ = ["DelayedCall", "LoopCall", "check_delay"]
+__all__ = ["DelayedCall", "check_delay"]
 
 
 def check_delay(delay: float) -> float:
@@ -59,9 +56,25 @@ class DelayedCall:
         creator: lines of text, as of a traceback, or None.
     """
 
-    debug = False
-    creator: list[str] | None = None
+    # What every call has takes little; the rest is for whoever sets `debug` on one of them.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_cancel",
+        "_due",
+        "_reset",
+        "_seconds",
+        "args",
+        "called",
+        "cancelled",
+        "creator",
+        "func",
+        "kw",
+    )
 
+    debug = False
+
+    creator: list[str] | None
     _due: float
     func: Callable[..., Any] | None
     args: tuple[Any, ...]
@@ -88,8 +101,7 @@ class DelayedCall:
         self._cancel = cancel
         self._reset = reset
         self._seconds = seconds
-        if self.debug:
-            self.creator = traceback.format_stack()[:-2]
+        self.creator = traceback.format_stack()[:-2] if self.debug else None
 
     @property
     def time(self) -> float:
@@ -171,147 +183,3 @@ class DelayedCall:
         if self.creator is not None:
             text += "\n\ntraceback at creation:\n\n" + "".join(self.creator)
         return text + ">"
-
-
-_NO_KEYWORDS: dict[str, Any] = {}
-
-
-class LoopCall(DelayedCall):
-    """
-    A call that a reactor will make.
-
-    Moving it to a later time only writes the new time down: the timer, when it
-    goes off, sees that it is early and is set again. While the reactor has no
-    loop, it keeps its time by the system's clock. The call is made in the context
-    in which it was asked for, however it is moved.
-    """
-
-    __slots__ = (
-        "_calls",
-        "_context",
-        "_due",
-        "_handle",
-        "_loop",
-        "_set_for",
-        "args",
-        "called",
-        "cancelled",
-        "func",
-        "kw",
-    )
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop | None,
-        calls: set[LoopCall],
-        delay: float,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kw: dict[str, Any],
-    ) -> None:
-        self._calls = calls
-        self.func = func
-        self.args = args
-        self.kw = kw
-        self.called = self.cancelled = False
-        self._context: contextvars.Context | None = contextvars.copy_context()
-        self._handle: asyncio.Handle | None = None
-        self._loop = loop
-        if loop is None:
-            self._due = time.monotonic() + delay
-        else:
-            # As _set, without the call: programs make many timers.
-            self._due = self._set_for = due = loop.time() + delay
-            if delay > 0:
-                self._handle = loop.call_at(due, self, context=self._context)
-            else:
-                self._handle = loop.call_soon(self, context=self._context)
-        if self.debug:
-            self.creator = traceback.format_stack()[:-2]
-        calls.add(self)
-
-    def seconds(self) -> float:
-        """The time now, on the reactor's clock."""
-        return time.monotonic() if self._loop is None else self._loop.time()
-
-    def _set(self, loop: asyncio.AbstractEventLoop, delay: float) -> None:
-        self._due = self._set_for = loop.time() + delay
-        if delay > 0:
-            self._handle = loop.call_at(self._due, self, context=self._context)
-        else:
-            self._handle = loop.call_soon(self, context=self._context)
-
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A loop has begun to run: keep time by it from now on."""
-        if self.active():
-            remaining = max(0.0, self._due - time.monotonic())
-            self._loop = loop
-            self._set(loop, remaining)
-
-    def drop(self) -> None:
-        """
-        The loop ends, and the call is not made, though nobody has cancelled it.
-
-        Whoever has it may still do so.
-        """
-        self._unset()
-        self._loop = None
-        self._forget()
-
-    def __call__(self) -> None:
-        """
-        The loop's timer goes off.
-
-        The loop is given this object rather than a method of it, which would be
-        one more object for each timer.
-        """
-        if self._due > self._set_for:
-            assert self._loop is not None
-            self._set_for = self._due
-            self._handle = self._loop.call_at(self._due, self, context=self._context)
-            return
-        func, args, kw = self.func, self.args, self.kw
-        assert func is not None
-        self.called = True
-        # As _forget, without the calls.
-        self._calls.discard(self)
-        self._handle = self._context = self.func = None
-        self.args = ()
-        self.kw = _NO_KEYWORDS
-        if self.creator is None:
-            func(*args, **kw)
-            return
-        try:
-            func(*args, **kw)
-        except BaseException as exception:
-            exception.add_note("This delayed call was asked for here:\n" + "".join(self.creator))
-            raise
-
-    def cancel(self) -> None:
-        if self.cancelled or self.called:
-            self._must_be_active()
-        if self._handle is not None:
-            self._handle.cancel()
-        self.cancelled = True
-        self._calls.discard(self)
-        self._handle = self._context = self.func = None
-        self.args = ()
-        self.kw = _NO_KEYWORDS
-
-    cancel.__doc__ = DelayedCall.cancel.__doc__
-
-    def _unset(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def _move(self, due: float) -> None:
-        self._due = due
-        if self._loop is not None and due < self._set_for:
-            self._unset()
-            self._set_for = due
-            self._handle = self._loop.call_at(due, self, context=self._context)
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._calls.discard(self)
-        self._handle = self._context = None

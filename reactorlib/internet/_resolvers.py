@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zope.interface import implementer
 
@@ -33,12 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddressInfo",
+    "AskingResolver",
     "BlockingResolver",
     "FromSimple",
     "LoopResolver",
     "ThreadedResolver",
     "ToSimple",
     "find_addresses",
+    "find_infos",
     "look_up",
     "numeric",
 ]
@@ -172,11 +174,19 @@ class LoopResolver:
 
 
 @implementer(IHostnameResolver)
-class FromSimple:
-    """A resolver of all kinds of address that asks one of IPv4 addresses."""
+class AskingResolver:
+    """A resolver that asks something else, which answers with a Deferred."""
 
-    def __init__(self, resolver: Any) -> None:
-        self._resolver = resolver
+    #: The errors that only say that there is no address; others are reported, and mean the same.
+    _no_address: ClassVar[tuple[type[BaseException], ...]] = (asyncio.CancelledError,)
+
+    def _ask(self, host: str, port: int) -> Deferred[Iterable[AddressInfo]]:
+        """Its answer, as `socket.getaddrinfo` gives it."""
+        raise NotImplementedError
+
+    def _asked(self) -> object:
+        """What is asked, for people."""
+        raise NotImplementedError
 
     def resolveHostName(
         self,
@@ -186,31 +196,50 @@ class FromSimple:
         addressTypes: Sequence[Any] | None = None,
         transportSemantics: str = "TCP",
     ) -> Resolution:
-        """Find the address of a host; see `IHostnameResolver`."""
+        """Find the addresses of a host; see `IHostnameResolver`."""
         resolution = Resolution(hostName)
         resolutionReceiver.resolutionBegan(resolution)
         wanted = _families(addressTypes)
         semantics = _checked(transportSemantics)
 
-        def found(host: str) -> None:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            if family in wanted and not resolution.cancelled:
-                address = from_sockname((host, portNumber), family, semantics)
-                resolutionReceiver.addressResolved(address)
+        def found(infos: Iterable[AddressInfo]) -> None:
+            for family, _, _, _, name in infos:
+                if family in wanted and not resolution.cancelled:
+                    resolutionReceiver.addressResolved(from_sockname(name, family, semantics))
 
         def failed(failure: Failure) -> None:
-            if not failure.check(DNSLookupError, TimeoutError, asyncio.CancelledError):
-                report(_log, f"{self._resolver!r} failed to find {hostName!r}", failure)
+            if not failure.check(*self._no_address):
+                report(_log, f"looking up {hostName!r} with {self._asked()!r} failed", failure)
 
         def complete(_: object) -> None:
             if not resolution.cancelled:
                 resolutionReceiver.resolutionComplete()
 
-        asked = maybeDeferred(lambda: self._resolver.getHostByName(_encoded(hostName)))
+        asked = maybeDeferred(self._ask, hostName, portNumber)
         resolution.work = asked
         asked.addCallback(found).addErrback(failed).addCallback(complete)
         asked.addErrback(lambda failure: report(_log, f"{resolutionReceiver!r} failed", failure))
         return resolution
+
+
+class FromSimple(AskingResolver):
+    """A resolver of all kinds of address that asks one of IPv4 addresses."""
+
+    _no_address = (DNSLookupError, TimeoutError, asyncio.CancelledError)
+
+    def __init__(self, resolver: Any) -> None:
+        self._resolver = resolver
+
+    def _ask(self, host: str, port: int) -> Deferred[Iterable[AddressInfo]]:
+        def infos(found: str) -> list[AddressInfo]:
+            family = socket.AF_INET6 if ":" in found else socket.AF_INET
+            return [(family, socket.SOCK_STREAM, 0, "", (found, port))]
+
+        asked: Deferred[str] = self._resolver.getHostByName(_encoded(host))
+        return asked.addCallback(infos)
+
+    def _asked(self) -> object:
+        return self._resolver
 
 
 @implementer(IResolverSimple)
@@ -223,9 +252,8 @@ class ToSimple:
 
     def getHostByName(self, name: str, timeout: Sequence[float] = ()) -> Deferred[str]:
         """Find an IPv4 address of a host; see `IResolverSimple`."""
-        receiver = _Receiver(name)
-        receiver.resolution = self._resolver.resolveHostName(receiver, name, 0, [IPv4Address])
-        first = receiver.done.addCallback(lambda found: str(found[0].host))
+        found = find_addresses(self._resolver, name, 0, [IPv4Address])
+        first = found.addCallback(lambda addresses: str(_some(addresses, name)[0].host))
         if timeout:
             first.addTimeout(sum(timeout), self._reactor, _too_late(name))
         return first
@@ -234,41 +262,56 @@ class ToSimple:
 @implementer(IResolutionReceiver)
 class _Receiver:
     """
-    Collects addresses.
+    Collects what a resolver finds.
 
     Attributes:
-        resolution: the search, which is cancelled when `done` is.
-        done: fires with the addresses, and fails with `DNSLookupError` if there is none.
+        found: fires with the addresses, perhaps none; cancelling it ends the search.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._found: list[Any] = []
-        self.resolution: Any = None
-        self.done: Deferred[list[Any]] = Deferred(self._cancel)
+    def __init__(self) -> None:
+        self.found: Deferred[list[Any]] = Deferred(self._cancel)
+        self._addresses: list[Any] = []
+        self._search: Any = None
 
     def _cancel(self, _: object) -> None:
         try:
-            self.resolution.cancel()
+            if self._search is not None:
+                self._search.cancel()
         except NotImplementedError:
             pass  # Twisted's own searches cannot be; what they find is ignored
 
     def resolutionBegan(self, resolutionInProgress: Any) -> None:
-        self.resolution = resolutionInProgress
+        self._search = resolutionInProgress
 
     def addressResolved(self, address: Any) -> None:
-        self._found.append(address)
+        if isinstance(address, (IPv4Address, IPv6Address)):
+            self._addresses.append(address)
 
     def resolutionComplete(self) -> None:
-        if self.done.called:
-            return
-        if self._found:
-            self.done.callback(self._found)
-        else:
-            self.done.errback(DNSLookupError(f"no address for {self._name!r}"))
+        if not self.found.called:
+            self.found.callback(self._addresses)
 
 
-async def find_addresses(
+def find_addresses(
+    resolver: Any,
+    host: str,
+    port: int,
+    addressTypes: Sequence[Any] | None = None,
+    transportSemantics: Literal["TCP", "UDP"] = "TCP",
+) -> Deferred[list[Any]]:
+    """
+    Ask an `IHostnameResolver`.
+
+    Returns:
+        a Deferred that fires with the IP addresses, perhaps none; cancelling it
+        ends the search.
+    """
+    receiver = _Receiver()
+    resolver.resolveHostName(receiver, host, port, addressTypes, transportSemantics)
+    return receiver.found
+
+
+async def find_infos(
     resolver: Any, host: str, port: int, kind: Literal["TCP", "UDP"]
 ) -> list[AddressInfo]:
     """
@@ -277,16 +320,20 @@ async def find_addresses(
     Raises:
         DNSLookupError: it knows no address.
     """
-    receiver = _Receiver(host)
-    receiver.resolution = resolver.resolveHostName(receiver, host, port, None, kind)
     infos: list[AddressInfo] = []
-    for address in await receiver.done:
+    for address in _some(await find_addresses(resolver, host, port, None, kind), host):
         if isinstance(address, IPv6Address):
             name: Any = (address.host, address.port, address.flowInfo, address.scopeID)
             infos.append((socket.AF_INET6, KINDS[kind], 0, "", name))
-        elif isinstance(address, IPv4Address):
+        else:
             infos.append((socket.AF_INET, KINDS[kind], 0, "", (address.host, address.port)))
     return infos
+
+
+def _some(addresses: list[Any], host: str) -> list[Any]:
+    if not addresses:
+        raise DNSLookupError(f"no address for {host!r}")
+    return addresses
 
 
 def _too_late(name: str) -> Callable[[object, float], object]:

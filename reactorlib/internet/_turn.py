@@ -1,5 +1,5 @@
 """
-What the connections of one loop share: which is being read, and which are open.
+What the transports of one loop share: which connection is read, which are open, who is told.
 
 Writes made while a read is handled, to the connection that is read or to others
 of the same loop, are kept back and leave together when `dataReceived` has
@@ -10,8 +10,11 @@ system call instead of a thousand.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from reactorlib.python import _report
+from reactorlib.python._asyncio import running_loop
 
 if TYPE_CHECKING:
     from reactorlib.internet._connection import Connection
@@ -21,13 +24,15 @@ __all__ = ["Turn", "end_connections", "flush_dirty", "turn_of"]
 
 
 class Turn:
-    """The state of one loop's connections."""
+    """The state of one loop's transports."""
 
-    __slots__ = ("dirty", "emptied", "open", "reading")
+    __slots__ = ("dirty", "emptied", "open", "reading", "told")
 
     def __init__(self) -> None:
         #: The connection whose read is being handled, or None.
         self.reading: Core | None = None
+        #: The transport whose protocol is being told of anything but a connection's read, or None.
+        self.told: Any = None
         #: Other connections that were written to during that read.
         self.dirty: list[Core] = []
         #: Every connection that has a transport.
@@ -45,6 +50,19 @@ def turn_of(loop: asyncio.AbstractEventLoop) -> Turn:
     if turn is None:
         turn = _turns[loop] = Turn()
     return turn
+
+
+def _who_is_told() -> str | None:
+    """The name in logs of the transport whose protocol is being told of something."""
+    loop = running_loop()
+    turn = None if loop is None else _turns.get(loop)
+    if turn is None:
+        return None
+    transport: Any = turn.told or turn.reading
+    return None if transport is None else str(transport.logstr)
+
+
+_report.who_is_told = _who_is_told
 
 
 def flush_dirty(turn: Turn) -> None:

@@ -31,7 +31,7 @@ from reactorlib.internet._inotify_paths import child_of, children_of, directorie
 from reactorlib.internet.abstract import FileDescriptor
 from reactorlib.internet.defer import maybeDeferred
 from reactorlib.internet.main import CONNECTION_LOST
-from reactorlib.python._report import report
+from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ class INotify(FileDescriptor):
     def _deliver(self, event: asyncinotify.Event) -> None:
         mask = int(event.mask)
         if mask & IN_Q_OVERFLOW:
-            _log.warning("too many inotify events at once: some are lost")
+            note(_log, "too many inotify events at once: some are lost", level=logging.WARNING)
         source = event.watch
         watch = None if source is None else self._watches.get(source.wd)
         if source is None or watch is None:

@@ -8,13 +8,15 @@ loop that runs, or, where none runs, the one that `reactor.run()` will start.
 
 from __future__ import annotations
 
+import math
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._current import current_reactor, reactor_for
+from reactorlib.internet._current import current_reactor, known_reactor, reactor_for, saved_reactor
 from reactorlib.internet.interfaces import (
     IReactorCore,
     IReactorFDSet,
@@ -30,11 +32,15 @@ from reactorlib.internet.interfaces import (
     IReactorUDP,
     IReactorUNIX,
     IReactorUNIXDatagram,
+    _ISupportsExitSignalCapturing,
 )
+from reactorlib.python._asyncio import running_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
+    from reactorlib.internet._timers import LoopCall
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
     _reactor: AsyncioSelectorReactor = current_reactor()
@@ -84,22 +90,27 @@ if TYPE_CHECKING:
     wakeUp = _reactor.wakeUp
 
 
-class _Method:
-    """A method of the current reactor, found without the detour through `__getattr__`."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        return getattr(current_reactor(), self._name)
+_callable = callable  # Twisted has an argument of that name
 
 
 class _Reactor:
     """Has whatever the current reactor has. What is set on it, as by a test, comes first."""
 
-    # Those that programs call for each message, say.
-    callLater = _Method("callLater")
-    seconds = _Method("seconds")
+    # Those that programs call for each message are found without the detour through
+    # `__getattr__`.
+
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
+    ) -> LoopCall:
+        """See `IReactorTime`."""
+        reactor = known_reactor(running_loop())
+        if reactor is None or not 0 <= delay < math.inf or not _callable(callable):
+            return current_reactor().callLater(delay, callable, *args, **kwargs)
+        return reactor._timers.call_later(delay, callable, args, kwargs)
+
+    def seconds(self) -> float:
+        """See `IReactorTime`."""
+        return (known_reactor(running_loop()) or current_reactor()).seconds()
 
     #: Where that is from, which has `install()`.
     __module__ = "reactorlib.internet.asyncioreactor"
@@ -120,6 +131,10 @@ class _Reactor:
 
     def __repr__(self) -> str:
         return repr(current_reactor())
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        """Copied, or saved and loaded, it is what `reactor` means there and then."""
+        return saved_reactor, ()
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *dir(current_reactor())})
@@ -150,6 +165,7 @@ classImplements(
     IReactorPluggableResolver,
     IReactorPluggableNameResolver,
     IReactorFDSet,
+    _ISupportsExitSignalCapturing,
 )
 if hasattr(socket, "AF_UNIX"):
     classImplements(_Reactor, IReactorUNIX, IReactorUNIXDatagram)

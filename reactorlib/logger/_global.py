@@ -6,7 +6,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from reactorlib.logger._buffer import LimitedHistoryLogObserver
@@ -18,7 +18,7 @@ from reactorlib.logger._io import LoggingFile
 from reactorlib.logger._levels import LogLevel
 from reactorlib.logger._logger import Logger
 from reactorlib.logger._observer import LogPublisher, Observer
-from reactorlib.logger._stdlib import STDLibLogObserver, hand_over, passing
+from reactorlib.logger._stdlib import LEVEL_OF_RECORD, STDLibLogObserver, hand_over, passing
 from reactorlib.python import _report
 from reactorlib.python.failure import Failure
 
@@ -207,10 +207,14 @@ class _GlobalPublisher(LogPublisher):
         log = Logger(namespace, observer=LogPublisher(*observers))
         log.failure(message.replace("{", "{{").replace("}", "}}"), failure)
 
-    def show_note(self, namespace: str, text: str) -> None:
+    def show_note(self, namespace: str, level: int, text: str, fields: Mapping[str, Any]) -> None:
         """Give observers what is logged of normal operation: the text is its `message`, too."""
         log = Logger(namespace, observer=LogPublisher(*self._observers))
-        log.info("{log_text}", log_text=text, message=(text,), log_system="-")
+        log.emit(
+            LEVEL_OF_RECORD[level],
+            "{log_text}",
+            **{**fields, "log_text": text, "message": (text,), "log_system": "-"},
+        )
 
 
 def _error_to_logging(event: LogEvent) -> None:

@@ -39,6 +39,10 @@ def _call_later(func: Callable[[], object]) -> Any:
     return reactor.callLater(0, func)
 
 
+def _nothing() -> None:
+    """What a queue wakes where nobody waits for it."""
+
+
 @implementer(IAddress)
 class _LoopbackAddress:
     """Where both ends are."""
@@ -56,7 +60,7 @@ class _LoopbackQueue:
     def __init__(self) -> None:
         self._queue: deque[bytes | None] = deque()
         self.disconnect = False
-        self.wake: Callable[[], object] = lambda: None
+        self.wake: Callable[[], object] = _nothing
 
     def put(self, v: bytes | None) -> None:
         self._queue.append(v)
@@ -161,11 +165,13 @@ class _Pump:
     """Moves what two protocols write, for as long as they are connected."""
 
     def __init__(self, server: Any, client: Any, policy: Callable[[Any, Any], object]) -> None:
-        self._ends = server, client
+        self._ends: tuple[Any, ...] = (server, client)
         self._policy = policy
         self._call: Any = None
         # What each end has written, in the order of the ends.
-        self._transports = tuple(_LoopbackTransport(_LoopbackQueue()) for _ in self._ends)
+        self._transports: tuple[_LoopbackTransport, ...] = tuple(
+            _LoopbackTransport(_LoopbackQueue()) for _ in self._ends
+        )
         for transport in self._transports:
             transport.q.wake = self._wake
         self.finished: Deferred[None] = Deferred(lambda _: self._end(Failure(ConnectionAborted())))
@@ -225,6 +231,10 @@ class _Pump:
             else:
                 told = Failure(ConnectionDone())
             end.connectionLost(told)
+        # What refers to this object in its turn.
+        for transport in self._transports:
+            transport.q.wake = _nothing
+        self._ends = self._transports = ()
 
 
 def loopbackAsync(

@@ -3,7 +3,8 @@ Connections that are passed on to another host.
 
     reactor.listenTCP(8080, ProxyFactory("www.example.org", 80))
 
-Nobody is read faster than the other side takes it.
+Nobody is read faster than the other side takes it. Where one side sends no more, the
+other is told so, and may still answer.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from zope.interface import implementer
+
+from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from reactorlib.protocols._halves import send_end
 from reactorlib.python.failure import Failure
 
 __all__ = ["Proxy", "ProxyClient", "ProxyClientFactory", "ProxyFactory", "ProxyServer"]
 
 
+@implementer(IHalfCloseableProtocol)
 class Proxy(Protocol):
     """
     One end of a connection that is passed on.
@@ -28,6 +34,7 @@ class Proxy(Protocol):
 
     noisy = True
     peer: Proxy | None = None
+    _ended = False
 
     def setPeer(self, peer: Proxy | None) -> None:
         """This is the other end."""
@@ -41,6 +48,15 @@ class Proxy(Protocol):
             # It waits no longer for what this end would have written.
             peer.transport.unregisterProducer()
             peer.transport.loseConnection()
+
+    def readConnectionLost(self) -> None:
+        """This end sends no more: tell the other, once what was passed on has left."""
+        self._ended = True
+        if self.peer is not None and self.peer.transport is not None:
+            send_end(self.peer.transport)
+
+    def writeConnectionLost(self) -> None:
+        """This end has been told that the other sends no more."""
 
     def dataReceived(self, data: bytes) -> None:
         """Pass it on."""
@@ -61,6 +77,8 @@ class ProxyClient(Proxy):
         self.transport.registerProducer(server.transport, True)
         server.transport.registerProducer(self.transport, True)
         server.transport.resumeProducing()
+        if server._ended:
+            send_end(self.transport)
 
 
 class ProxyClientFactory(ClientFactory[ProxyClient]):

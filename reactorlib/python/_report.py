@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure
 
-__all__ = ["note", "report", "show", "show_note", "shown"]
+__all__ = ["note", "report", "show", "show_note", "shown", "who_is_told"]
 
 #: Shows a report to log observers, by the logger's name, what failed, and the failure.
 #: `reactorlib.logger` puts it here when it is imported; where nobody does, nobody observes.
 show: Callable[[str, str, Failure], None] | None = None
 
-#: The same for what is noted: the logger's name, and the text.
-show_note: Callable[[str, str], None] | None = None
+#: The same for what is noted: the logger's name, the level, the text, and what belongs to it.
+show_note: Callable[[str, int, str, Mapping[str, Any]], None] | None = None
+
+#: Names, for logs, the transport whose protocol is being told of something in this thread,
+#: or answers None. `reactorlib.internet` puts it here when it has transports.
+who_is_told: Callable[[], str | None] | None = None
 
 
 class _Shown(threading.local):
@@ -60,10 +64,19 @@ def _hand_over(
         loop.call_exception_handler({"message": message, "exception": failure.value, **context})
 
 
-def note(log: logging.Logger, text: str) -> None:
-    """Log, at level info, something that happens in normal operation, if rarely."""
+def note(
+    log: logging.Logger, text: str, *args: Any, level: int = logging.INFO, **fields: Any
+) -> None:
+    """
+    Log what happens in operation, if rarely.
+
+    Args:
+        text, args: as for `log.info`.
+        fields: more keys of the event that observers are given.
+    """
     if show_note is None:
-        log.info("%s", text)
+        log.log(level, text, *args, stacklevel=2)
     else:
-        show_note(log.name, text)
-        log.info("%s", text, extra={"log_event": {"log_text": text}})
+        text = text % args if args else text
+        show_note(log.name, level, text, fields)
+        log.log(level, "%s", text, extra={"log_event": {"log_text": text}}, stacklevel=2)

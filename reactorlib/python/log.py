@@ -14,7 +14,7 @@ import contextlib
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from io import StringIO, UnsupportedOperation
 from typing import IO, Any, NoReturn, TypeVar
@@ -35,7 +35,7 @@ from reactorlib.logger import Logger as NewLogger
 from reactorlib.logger import LogLevel as NewLogLevel
 from reactorlib.logger import LogPublisher as NewPublisher
 from reactorlib.logger._legacy import publishToNewObserver
-from reactorlib.python import context
+from reactorlib.python import _report, context
 from reactorlib.python._traceback import safe_repr, safe_str
 from reactorlib.python.failure import Failure
 
@@ -80,7 +80,36 @@ class ILogContext:
     """The key of `context` for what every event logged under `callWithContext` has."""
 
 
-context.setDefault(ILogContext, {"system": "-"})
+class _Ambient(Mapping[str, Any]):
+    """
+    What every event has where no `callWithContext` says otherwise.
+
+    Its `system` is the transport whose protocol is being told of something. It is
+    found when somebody asks, so that it costs nothing where nobody logs.
+    """
+
+    def __getitem__(self, key: str) -> str:
+        if key != "system":
+            raise KeyError(key)
+        try:
+            return (_report.who_is_told and _report.who_is_told()) or "-"
+        except Exception:
+            return _BUGGY
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("system",))
+
+    def __len__(self) -> int:
+        return 1
+
+    def copy(self) -> dict[str, str]:
+        """What it is now."""
+        return dict(self)
+
+
+_BUGGY = "(buggy logPrefix method)"
+
+context.setDefault(ILogContext, _Ambient())
 
 
 class ILogObserver(Interface):
@@ -108,7 +137,7 @@ def callWithLogger(logger: Any, func: Callable[..., T], *args: Any, **kw: Any) -
     try:
         system = logger.logPrefix()
     except Exception:
-        system = "(buggy logPrefix method)"
+        system = _BUGGY
         err(system=system)
     try:
         return callWithContext({"system": system}, func, *args, **kw)

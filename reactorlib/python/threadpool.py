@@ -25,6 +25,7 @@ import functools
 import logging
 import queue
 import threading
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -271,6 +272,17 @@ class ThreadPool:
     def q(self) -> _Backlog:
         """What waits for a thread: its method `qsize` tells how much."""
         return _Backlog(self._crew.backlog)
+
+    @staticmethod
+    def currentThread() -> threading.Thread:
+        """Deprecated: `threading.current_thread()`."""
+        warnings.warn(
+            f"{__name__}.ThreadPool.currentThread was deprecated in Twisted 22.1.0; "
+            "please use threading.current_thread instead",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return threading.current_thread()
 
     def dumpStats(self) -> None:
         """Log how many threads are idle, how many are at work, and which there are."""

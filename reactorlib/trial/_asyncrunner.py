@@ -7,16 +7,27 @@ import unittest
 from collections.abc import Iterator
 from typing import Any
 
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import implementer
 
+from reactorlib.trial import _synctest
+from reactorlib.trial._outcomes import PyUnitResultAdapter
+from reactorlib.trial._results import _AdaptedReporter
 from reactorlib.trial._synctest import SynchronousTestCase
-from reactorlib.trial.itrial import ITestCase
+from reactorlib.trial.itrial import IReporter, ITestCase
 
 __all__ = ["TestDecorator", "TestSuite", "decorate"]
 
 
 class TestSuite(unittest.TestSuite):
-    """Tests, one after the other."""
+    """
+    Tests, one after the other. They are kept, and can be run again.
+
+    What a class or a module of tests has to set up, and to tear down, is done as the
+    standard library's suites do it.
+    """
+
+    def _removeTestAtIndex(self, index: int) -> None:
+        """Keep it."""
 
 
 @implementer(ITestCase)
@@ -38,37 +49,15 @@ class TestDecorator:
 
     def run(self, result: Any = None) -> Any:
         """Run the test."""
-        return self._originalTest.run(_Instead(result, self))
-
-
-class _Instead:
-    """Tells a result of one test instead of another."""
-
-    def __init__(self, original: Any, test: Any) -> None:
-        self._original, self._test = original, test
-        directlyProvides(self, providedBy(original))
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._original, name)
-        if name not in _ABOUT_TESTS:
-            return value
-        return lambda _, *args, **kwargs: value(self._test, *args, **kwargs)
-
-
-_ABOUT_TESTS = {
-    "startTest",
-    "stopTest",
-    "addSuccess",
-    "addError",
-    "addFailure",
-    "addSkip",
-    "addExpectedFailure",
-    "addUnexpectedSuccess",
-}
+        return self._originalTest.run(_AdaptedReporter(result, lambda _: self))
 
 
 class _ForceGarbageCollectionDecorator(TestDecorator):
-    """Collects garbage before and after the test."""
+    """
+    Collects garbage before and after the test.
+
+    An error that is logged meanwhile is one of the test, whoever's test case it is.
+    """
 
     def run(self, result: Any = None) -> Any:
         """Run the test."""
@@ -78,11 +67,18 @@ class _ForceGarbageCollectionDecorator(TestDecorator):
         if isinstance(innermost, SynchronousTestCase):
             innermost._collects_garbage = True  # while errors are still its own
             return super().run(result)
-        gc.collect()
+        observer = _synctest._logObserver
+        observer._add()
         try:
-            return super().run(result)
-        finally:
             gc.collect()
+            outcome = super().run(result)
+            gc.collect()
+        finally:
+            observer._remove()
+        for failure in observer.flushErrors():
+            reporter = result if IReporter.providedBy(result) else PyUnitResultAdapter(result)
+            reporter.addError(self, failure)
+        return outcome
 
 
 def decorate(test: Any, decorator: Any) -> Any:

@@ -4,6 +4,13 @@ A test case that may wait.
 Every test has a loop of its own, and a reactor attached to it: what one test
 leaves behind cannot disturb the next, and is named. While a test runs inside
 another, as those of test cases do, it has its own loop too.
+
+The loop runs while a plain test function does, also one that returns nothing. Twisted
+calls it before its reactor runs. Here that would break what looks like a plain function
+and is not: `@inlineCallbacks` and `ensureDeferred` run until their first wait before
+there is a Deferred to be returned, and `asyncio.timeout`, `create_task` and all that
+asks for the running loop would find none. So a test that itself calls `asyncio.run` or
+`run_until_complete` belongs into a `SynchronousTestCase`, during which no loop runs.
 """
 
 from __future__ import annotations
@@ -11,14 +18,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from reactorlib.internet import defer
 from reactorlib.internet._current import reactor_of
 from reactorlib.internet._turn import turn_of
 from reactorlib.internet.defer import Deferred
+from reactorlib.python._asyncio import no_running_loop
 from reactorlib.python.failure import Failure
 from reactorlib.trial import _synctest, util
 
@@ -27,17 +34,6 @@ __all__ = ["TestCase"]
 #: Turns of the loop in which what a test has closed may end by itself: a connection
 #: within the process needs a few, one on the way to another process may need more.
 _TURNS = 10
-
-
-@contextmanager
-def _aside() -> Iterator[None]:
-    """Let another loop run here, while one does: the one of the test that runs this test."""
-    outer = asyncio._get_running_loop()
-    asyncio._set_running_loop(None)
-    try:
-        yield
-    finally:
-        asyncio._set_running_loop(outer)
 
 
 class TestCase(_synctest.SynchronousTestCase):
@@ -75,10 +71,12 @@ class TestCase(_synctest.SynchronousTestCase):
     def _drive(self, reporter: Any) -> None:
         factory = type(self).loopFactory or asyncio.new_event_loop
         self._left: list[Failure] = []
-        with _aside(), asyncio.Runner(loop_factory=factory) as runner:
+        with no_running_loop(), asyncio.Runner(loop_factory=factory) as runner:
             loop = runner.get_loop()
             loop.set_exception_handler(_synctest._logObserver.loop_reports)
-            runner.run(self._steps_and_end(reporter, set(threading.enumerate())))
+            # Not `runner.run`, which makes of an interrupt a cancelled task: that would be an
+            # error of this test, and the next would begin.
+            loop.run_until_complete(self._steps_and_end(reporter, set(threading.enumerate())))
 
     async def _steps_and_end(self, reporter: Any, threads: set[threading.Thread]) -> None:
         await self._steps(reporter)

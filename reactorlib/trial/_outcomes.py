@@ -18,6 +18,8 @@ __all__ = ["FailTest", "PyUnitResultAdapter", "SkipTest", "Todo", "makeTodo"]
 class FailTest(AssertionError):
     """An assertion does not hold."""
 
+    __module__ = "reactorlib.trial.unittest"  # which is how it is told
+
 
 class SkipTest(unittest.SkipTest):
     """Raised by a test, or its `setUp`: it cannot be run here. Say why."""
@@ -86,6 +88,11 @@ class PyUnitResultAdapter:
 
     def __init__(self, original: Any) -> None:
         self.original = original
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "original":
+            raise AttributeError(name)
+        return getattr(self.original, name)
 
     def startTest(self, method: Any) -> None:
         """Pass it on."""

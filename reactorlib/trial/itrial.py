@@ -7,12 +7,15 @@ from typing import Any
 
 from zope.interface import Attribute, Interface, classImplements
 
-__all__ = ["IReporter", "ITestCase"]
+from reactorlib.plugin import GROUP
+
+__all__ = ["IReporter", "IReporterWithDurations", "ITestCase"]
 
 
 class ITestCase(Interface):
     """A test."""
 
+    skip: Any = Attribute("Why it is not run; None if it is.")
     failureException: Any = Attribute("What is raised when an assertion does not hold.")
 
     def __call__(result: Any = None) -> Any:
@@ -34,6 +37,9 @@ class ITestCase(Interface):
 class IReporter(Interface):
     """What is told how tests went. Errors come as `Failure`s."""
 
+    shouldStop: bool = Attribute("Whether no further test is to begin.")
+    testsRun: Any = Attribute("How many tests have begun.")
+
     def startTest(method: Any) -> None:
         """A test begins."""
 
@@ -52,11 +58,29 @@ class IReporter(Interface):
     def addSkip(test: Any, reason: str) -> None:
         """It was not run."""
 
-    def addExpectedFailure(test: Any, failure: Any, todo: Any) -> None:
+    def addExpectedFailure(test: Any, failure: Any, todo: Any = None) -> None:
         """It has failed as was expected."""
 
-    def addUnexpectedSuccess(test: Any, todo: Any) -> None:
+    def addUnexpectedSuccess(test: Any, todo: Any = None) -> None:
         """It has passed, which was not expected."""
 
+    def wasSuccessful() -> bool:
+        """Whether no test has failed or ended with an error."""
 
-classImplements(unittest.TestCase, ITestCase)
+    def done() -> None:
+        """All tests are over; nothing more is told."""
+
+
+IReporter.setTaggedValue(GROUP, "reactorlib.reporters")
+
+
+class IReporterWithDurations(IReporter):
+    """What is also told how long tests took."""
+
+    collectedDurations: Any = Attribute("Pairs of a test, as text, and seconds.")
+
+    def addDuration(test: Any, elapsed: float) -> None:
+        """A test has taken so many seconds."""
+
+
+classImplements(unittest.TestCase, ITestCase)  # type: ignore[misc]  # it is asked for `skip`

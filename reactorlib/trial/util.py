@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import cProfile
+import functools
+import os
+import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ParamSpec, TextIO, TypeVar
 
 from reactorlib.python.failure import Failure
+from reactorlib.python.filepath import FilePath
+from reactorlib.python.lockfile import FilesystemLock
 
 __all__ = [
     "DEFAULT_TIMEOUT_DURATION",
     "DirtyReactorAggregateError",
     "acquireAttribute",
     "excInfoOrFailureToExcInfo",
+    "openTestLog",
+    "profiled",
     "suppress",
 ]
 
@@ -21,6 +29,9 @@ __all__ = [
 DEFAULT_TIMEOUT_DURATION = 120.0
 
 _NOTHING = object()
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class DirtyReactorAggregateError(Exception):
@@ -92,3 +103,98 @@ def suppressed(filters: Iterable[tuple[tuple[Any, ...], dict[str, Any]]]) -> Ite
         for args, kw in filters:
             warnings.filterwarnings(*args, **kw)
         yield
+
+
+class _NoTrialMarker(Exception):
+    """A directory was not made by a test run, and so is not removed."""
+
+
+class _WorkingDirectoryBusy(Exception):
+    """A directory that was asked for is in use by another test run."""
+
+
+#: The file that says that a directory was made by a test run.
+_MARKER = "_trial_marker"
+
+#: The name of a working directory beside which another may be made.
+_WORKING_DIRECTORY = "_trial_temp"
+
+
+def _removeSafely(path: Any) -> None:
+    """
+    Remove the working directory of a test run; move it out of the way if that fails.
+
+    Raises:
+        _NoTrialMarker: no test run has made it.
+    """
+    marker = _MARKER.encode() if isinstance(path.path, bytes) else _MARKER
+    if not path.child(marker).exists():
+        raise _NoTrialMarker(
+            f"{path!r} is not a working directory of tests, refusing to remove it: "
+            f"there is no {_MARKER} in it"
+        )
+    try:
+        path.remove()
+    except OSError as error:
+        print("could not remove FilePath, moving it instead:", path.path, error)
+        suffix = f"-{os.getpid()}-{time.time_ns()}"
+        name = path.basename()
+        path.moveTo(path.sibling(name + (suffix.encode() if isinstance(name, bytes) else suffix)))
+
+
+def _unusedTestDirectory(base: FilePath[str]) -> tuple[FilePath[str], FilesystemLock]:
+    """
+    Make a new working directory, in place of one that an earlier run has left.
+
+    Returns:
+        the directory, and its lock, which is held.
+
+    Raises:
+        _WorkingDirectoryBusy: it is in use, and its name is one that was asked for.
+        _NoTrialMarker: there is one that no test run has made.
+    """
+    number = 0
+    directory: Any = base
+    os.makedirs(base.dirname(), exist_ok=True)
+    while True:
+        lock = FilesystemLock(directory.path + ".lock")
+        if lock.lock():
+            break
+        if base.basename() != _WORKING_DIRECTORY:
+            raise _WorkingDirectoryBusy(f"{directory.path} is in use by another test run")
+        number += 1
+        directory = base.sibling(f"{_WORKING_DIRECTORY}-{number}")
+    try:
+        if directory.exists():
+            _removeSafely(directory)
+        directory.makedirs()
+        directory.child(_MARKER).setContent(b"")
+    except BaseException:
+        lock.unlock()
+        raise
+    return directory, lock
+
+
+def openTestLog(path: FilePath[Any]) -> TextIO:
+    """Open the log of a test run, to write at its end; its directory is made."""
+    os.makedirs(path.dirname() or ".", exist_ok=True)
+    return open(path.path, "a", encoding="utf-8", errors="strict")
+
+
+def profiled(f: Callable[_P, _T], outputFile: str) -> Callable[_P, _T]:
+    """
+    Make a function that runs under the profiler.
+
+    Args:
+        outputFile: where what it has found is written, for `pstats`.
+    """
+
+    @functools.wraps(f)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        profile = cProfile.Profile()
+        try:
+            return profile.runcall(f, *args, **kwargs)
+        finally:
+            profile.dump_stats(outputFile)
+
+    return run

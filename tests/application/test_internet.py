@@ -409,6 +409,27 @@ def test_a_waiter_gives_up_after_so_many_failures() -> None:
     client.endpoint.succeed()
 
 
+def _fails(failures: int) -> float:
+    raise ZeroDivisionError("in the policy")
+
+
+@pytest.mark.parametrize("policy", [_fails, lambda failures: None, lambda failures: -1.0])
+async def test_a_policy_that_fails_is_reported_and_replaced(policy: Any, errors: Any) -> None:
+    clock, endpoint = Clock(), FakeEndpoint()
+    factory = Factory.forProtocol(Protocol)
+    service = ClientService(endpoint, factory, policy, clock)
+    waiting = service.whenConnected()
+    service.startService()
+    endpoint.refuse()
+    (error,) = errors.take()
+    assert isinstance(error, ZeroDivisionError | TypeError | ValueError)
+    clock.advance(5)  # the default is less than that, the first time
+    assert len(endpoint.attempts) == 2
+    endpoint.succeed()
+    assert waiting.called
+    service.stopService()
+
+
 @pytest.mark.parametrize("where", ["connecting", "pausing", "connected", "preparing"])
 def test_it_can_be_stopped_anywhere(where: str) -> None:
     client = Client(prepare=(lambda _: Deferred()) if where == "preparing" else None)

@@ -219,9 +219,7 @@ def test_a_saved_tree_does_not_run() -> None:
 
 
 def test_as_whom_a_program_runs() -> None:
-    import os
-
-    assert (Process().uid, Process().gid) == (os.getuid(), os.getgid())
+    assert (Process().uid, Process().gid) == (None, None)
     assert (Process(0, 5).uid, Process(0, 5).gid) == (0, 5)
 
 

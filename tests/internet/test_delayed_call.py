@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import math
+import random
 import re
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -15,6 +18,8 @@ from reactorlib.internet import reactor
 from reactorlib.internet.base import DelayedCall
 from reactorlib.internet.error import AlreadyCalled, AlreadyCancelled
 from reactorlib.internet.interfaces import IDelayedCall, IReactorTime
+from reactorlib.internet.task import Clock
+from reactorlib.internet.testing import ClockEventLoop
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -463,3 +468,148 @@ def test_calls_can_be_moved_before_there_is_a_loop(loop_factory: LoopFactory) ->
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main())
+
+
+# -- many of them -------------------------------------------------------------
+
+
+async def test_the_loop_has_one_timer_for_all_calls(timers: TimersSet) -> None:
+    calls = [reactor.callLater(NEVER + number, nothing) for number in range(1000)]
+    assert len(timers) == 1
+    for call in calls:
+        call.cancel()
+    calls = [reactor.callLater(NEVER / 2, nothing), reactor.callLater(NEVER / 3, nothing)]
+    for call in calls:
+        call.cancel()
+
+
+async def test_what_is_cancelled_does_not_pile_up() -> None:
+    calls = [reactor.callLater(NEVER, nothing) for _ in range(50)]
+    seen = []
+    for _ in range(10_000):
+        call = reactor.callLater(NEVER, nothing)
+        seen.append(weakref.ref(call))
+        call.cancel()
+    del call
+    assert sum(ref() is not None for ref in seen) <= 200
+    assert set(reactor.getDelayedCalls()) == set(calls)
+    for call in calls:
+        call.cancel()
+
+
+async def test_what_is_moved_to_sooner_does_not_pile_up() -> None:
+    call = reactor.callLater(NEVER * 2, nothing)
+    others = [reactor.callLater(NEVER, nothing) for _ in range(10)]
+    for step in range(10_000):
+        call.reset(NEVER * 2 - step / 10)
+    for other in others:
+        other.cancel()
+        reactor.callLater(NEVER, nothing).cancel()
+    assert sum(isinstance(each, tuple) and call in each for each in gc.get_objects()) <= 200
+    assert reactor.getDelayedCalls() == [call]
+    call.cancel()
+
+
+@pytest.mark.parametrize("delay", [0, 0.001])
+async def test_a_call_can_cancel_or_move_one_that_is_due_as_well(delay: float) -> None:
+    order = Order()
+
+    def change() -> None:
+        order.note("change")
+        cancelled.cancel()
+        moved.reset(0.02)
+
+    reactor.callLater(delay, change)
+    cancelled = reactor.callLater(delay, order.note, "cancelled")
+    moved = reactor.callLater(delay, order.note, "moved")
+    reactor.callLater(0.01, order.note, "between")
+    assert await order.upto(3) == ["change", "between", "moved"]
+
+
+@pytest.mark.parametrize("delay", [0, 0.001])
+def test_an_interruption_in_a_call_leaves_the_others_to_come(
+    delay: float, loop_factory: LoopFactory
+) -> None:
+    order = Order()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    async def begin() -> None:
+        reactor.callLater(delay, interrupt)
+        for number in range(3):
+            reactor.callLater(delay, order.note, number)
+        await order.upto(3)
+
+    loop = loop_factory()
+    try:
+        main = loop.create_task(begin())
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(main)
+        loop.run_until_complete(main)
+        assert order == [0, 1, 2]
+    finally:
+        loop.close()
+
+
+class Model:
+    """What should be called when, by a plain list."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.calls: list[tuple[float, int]] = []
+
+    def advance(self, to: float) -> Iterator[tuple[float, int]]:
+        for due, number in sorted(self.calls):
+            if due <= to:
+                self.calls.remove((due, number))
+                yield due, number
+        self.now = to
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_calls_are_made_as_a_plain_list_has_it(seed: int) -> None:
+    """Random programs; the loop's time is a clock's."""
+    chance = random.Random(seed)
+    made: list[tuple[float, int]] = []
+
+    async def program(clock: Clock) -> None:
+        model = Model()
+        begun = reactor.seconds()
+        calls: dict[int, Any] = {}
+
+        def note(number: int) -> None:
+            made.append((round(reactor.seconds() - begun, 6), number))
+            del calls[number]
+
+        for number in range(300):
+            what = chance.choice(["make", "make", "cancel", "reset", "delay", "advance"])
+            # No two have the same time: that of each says which it is.
+            time = model.now + chance.randrange(1, 1000) + (number + 1) / 1000
+            if what == "make":
+                calls[number] = reactor.callLater(time - model.now, note, number)
+                model.calls.append((time, number))
+            elif what == "advance":
+                expected = list(model.advance(model.now + chance.randrange(200)))
+                made.clear()
+                await asyncio.sleep(model.now + begun - reactor.seconds())
+                assert made == [(round(due, 6), each) for due, each in expected]
+            elif model.calls:
+                due, which = chance.choice(model.calls)
+                model.calls.remove((due, which))
+                if what == "cancel":
+                    calls.pop(which).cancel()
+                else:
+                    if what == "reset":
+                        calls[which].reset(time - model.now)
+                    else:
+                        calls[which].delay(time - due)
+                    model.calls.append((time, which))
+            assert len(reactor.getDelayedCalls()) == len(model.calls)
+            assert set(reactor.getDelayedCalls()) == set(calls.values())
+        for call in calls.values():
+            call.cancel()
+
+    clock = Clock()
+    with asyncio.Runner(loop_factory=lambda: ClockEventLoop(clock)) as runner:
+        runner.run(program(clock))

@@ -29,7 +29,6 @@ from reactorlib.internet.endpoints import (
     quoteStringArgument,
     serverFromString,
 )
-from reactorlib.internet.endpoints import _kinds as kinds
 from reactorlib.internet.endpoints._client_kinds import CLIENT_KINDS
 from reactorlib.internet.endpoints._describe import take_apart
 from reactorlib.internet.endpoints._server_kinds import SERVER_KINDS
@@ -353,7 +352,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         looks.append(group)
         return EntryPoints([EntryPoint("pigeon", f"{__name__}:pigeon", group)])
 
-    monkeypatch.setattr(kinds, "entry_points", entry_points)
+    monkeypatch.setattr("reactorlib.plugin._installed.entry_points", entry_points)
     return looks
 
 
@@ -364,6 +363,21 @@ def test_kinds_come_by_entry_points(reactor: Any, installed: list[str]) -> None:
     assert installed == ["reactorlib.endpoints.server", "reactorlib.endpoints.client"]
     with pytest.raises(DescriptionError, match="has no argument 'colour'; it has: loft, ring"):
         clientFromString(reactor, "pigeon:a:colour=red")
+
+
+def test_a_parser_may_take_anything(
+    reactor: Any, installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever names it has for that, if any: the reactor comes first."""
+
+    def anything(*a: Any, **kw: Any) -> Any:
+        return a, kw
+
+    monkeypatch.setattr(pigeon, "parseStreamServer", anything, raising=False)
+    monkeypatch.setattr(pigeon, "parseStreamClient", anything, raising=False)
+    found = (reactor, "a", "b"), {"ring": "1"}
+    assert serverFromString(reactor, "pigeon:a:ring=1:b") == found
+    assert clientFromString(reactor, "pigeon:a:ring=1:b") == found
 
 
 def test_entry_points_are_looked_at_only_for_an_unknown_kind(

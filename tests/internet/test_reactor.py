@@ -1231,12 +1231,12 @@ def test_what_a_test_puts_back_stands_for_no_single_reactor(
 
     async def replace_and_put_back() -> object:
         with monkeypatch.context() as patch:
-            patch.setattr(reactor, "seconds", lambda: 7.0)
-            assert reactor.seconds() == 7.0
-        return cast(Any, reactor.seconds).__self__
+            patch.setattr(reactor, "getReaders", lambda: [7])
+            assert reactor.getReaders() == [7]
+        return cast(Any, reactor.getReaders).__self__
 
     async def look() -> object:
-        return cast(Any, reactor.seconds).__self__
+        return cast(Any, reactor.getReaders).__self__
 
     with asyncio.Runner(loop_factory=watching) as runner:
         first = runner.run(replace_and_put_back())
@@ -1269,8 +1269,26 @@ def test_every_reactor_is_a_ReactorBase() -> None:
 
 
 async def test_the_module_stands_for_the_reactor_of_the_running_loop() -> None:
-    assert reactor.callLater == current_reactor().callLater
+    assert reactor.getReaders == current_reactor().getReaders
     assert reactor.running is True
+
+
+def test_callLater_kept_from_one_loop_is_that_of_the_next(watching: LoopFactory) -> None:
+    kept: list[Any] = []
+
+    async def keep() -> None:
+        kept[:] = [reactor.callLater, reactor.seconds]
+
+    async def use() -> None:
+        called = asyncio.Event()
+        call = kept[0](0, called.set)
+        assert reactor.getDelayedCalls() == [call]
+        assert kept[1]() == pytest.approx(asyncio.get_running_loop().time(), abs=1)
+        await called.wait()
+
+    for program in (keep, use):
+        with asyncio.Runner(loop_factory=watching) as runner:
+            runner.run(program())
 
 
 async def test_a_reactor_made_by_hand_is_that_of_the_running_loop() -> None:

@@ -742,6 +742,8 @@ async def test_a_connection_can_be_adopted(tmp_path: Path, errors: Any, family: 
         accepted.close()
         peer.sendall(b"hello")
         assert await server.received(5) == b"hello"
+        assert server.transport.sessionno >= 0
+        assert f" #{server.transport.sessionno} on " in repr(server.transport)
         server.transport.write(b"and you")
         await asyncio.sleep(0)
         await asyncio.sleep(0)

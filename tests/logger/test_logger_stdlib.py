@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from reactorlib.internet import defer, protocol, reactor
+from reactorlib.internet.endpoints import StandardErrorBehavior
+from reactorlib.internet.endpoints._process import _WrapIProtocol
 from reactorlib.logger import (
     LogEvent,
     Logger,
@@ -22,6 +24,7 @@ from reactorlib.logger import (
     PublishingHandler,
     STDLibLogObserver,
     capturedLogs,
+    formatEvent,
     globalLogPublisher,
 )
 from reactorlib.python import log
@@ -263,6 +266,42 @@ async def test_ports_say_where_they_listen(records: list[logging.LogRecord], bri
     tcp = [record for record in records if record.name == "reactorlib.internet.tcp"]
     assert [record.getMessage() for record in tcp] == wanted
     assert [event["message"] for event in old if event["message"]] == [(text,) for text in wanted]
+
+
+async def test_factories_say_that_they_start_and_stop() -> None:
+    class Echoes(protocol.ServerFactory):
+        def __repr__(self) -> str:
+            return "<the echoes: 100 %>"
+
+    old: list[log.EventDict] = []
+    log.addObserver(old.append)
+    try:
+        await reactor.listenTCP(0, Echoes(), interface="127.0.0.1").stopListening()
+    finally:
+        log.removeObserver(old.append)
+    said = [log.textFromEventDict(event) for event in old]
+    assert said[1::2] == [
+        "Starting factory <the echoes: 100 %>",
+        "Stopping factory <the echoes: 100 %>",
+    ]
+
+
+def test_what_a_process_writes_as_an_error_has_its_fields(
+    records: list[logging.LogRecord], bridge: None
+) -> None:
+    talker = protocol.Protocol()
+    wrapper = _WrapIProtocol(talker, "/bin/talker", StandardErrorBehavior.LOG)
+    with capturedLogs() as events:
+        wrapper.childDataReceived(2, b"oh, {no} %s")
+    [event] = events
+    assert event["log_level"] is LogLevel.warn
+    assert (event["executable"], event["protocol"]) == ("/bin/talker", talker)
+    assert event["data"] == b"oh, {no} %s"
+    [record] = records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == formatEvent(event)
+    assert record.getMessage().endswith(": b'oh, {no} %s'")
+    assert record.filename == "_process.py"
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:

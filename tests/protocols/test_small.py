@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import struct
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -227,6 +229,20 @@ async def test_abort_in_memory_drops_what_was_written() -> None:
     server.transport.abortConnection()
     await deferred
     assert (client.heard, client.ends, server.ends) == ([], [ConnectionLost], [ConnectionAborted])
+
+
+async def test_nothing_in_memory_keeps_what_has_ended() -> None:
+    server, client = Talker(b"hello"), Talker(lose=5)
+    gc.collect()
+    gc.disable()
+    try:
+        await loopback.loopbackAsync(server, client)
+        await asyncio.sleep(0)  # what was waited for is forgotten
+        watched = [weakref.ref(server.transport), weakref.ref(server), weakref.ref(client)]
+        del server, client
+        assert [ref() for ref in watched] == [None] * 3
+    finally:
+        gc.enable()
 
 
 async def test_a_server_may_hang_up_at_once() -> None:

@@ -857,6 +857,22 @@ def test_nothing_is_left_that_only_the_collector_finds() -> None:
         gc.enable()
 
 
+def test_a_failed_handshake_leaves_nothing_either() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        other = ssl.optionsForClientTLS("other.example", trustRoot=TRUST)
+        wire = Wire(client_options=other).run()
+        assert wire.client.lost_by is stdlib.SSLCertVerificationError
+        watched = [weakref.ref(each) for each in (*wire.tls, wire.client, wire.server)]
+        for tls in wire.tls:
+            tls.factory.wrappedFactory.protocol = None  # it knows the side, here
+        del wire, tls
+        assert [ref() for ref in watched] == [None] * 4
+    finally:
+        gc.enable()
+
+
 # -- the factory -------------------------------------------------------------------
 
 

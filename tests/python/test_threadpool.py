@@ -255,6 +255,11 @@ def test_dumpStats_logs_what_there_is(pools: Any, caplog: pytest.LogCaptureFixtu
     assert caplog.messages[2].count("PoolThread-test-") == 2
 
 
+def test_currentThread_is_deprecated(pools: Any) -> None:
+    with pytest.warns(DeprecationWarning, match="please use threading.current_thread instead"):
+        assert pools(0, 1).currentThread() is threading.current_thread()
+
+
 # -- the calls ----------------------------------------------------------------
 
 

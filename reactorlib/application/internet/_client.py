@@ -18,6 +18,7 @@ A service that is started again while it still disconnects begins once that is o
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +36,7 @@ from reactorlib.internet.defer import (
     succeed,
 )
 from reactorlib.internet.task import deferLater
+from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
 __all__ = ["ClientService", "backoffPolicy"]
@@ -155,7 +157,8 @@ class ClientService(Service):
         endpoint: an `IStreamClientEndpoint`.
         factory: what makes the protocol of each connection.
         retryPolicy: from the number of failures in a row, the loss of a connection
-            being the first, to the seconds to wait; by default `backoffPolicy()`.
+            being the first, to the seconds to wait; by default `backoffPolicy()`,
+            which is also used, and the error reported, where this one fails.
         clock: the `IReactorTime` to wait with; by default the reactor.
         prepareConnection: called with each new protocol, before anyone else has it;
             it may be a coroutine function. If it fails, the connection is closed,
@@ -172,7 +175,7 @@ class ClientService(Service):
     ) -> None:
         self._endpoint = endpoint
         self._factory = factory
-        self._policy = retryPolicy or _DEFAULT_POLICY
+        self._policy = retryPolicy
         self._clock = clock
         self._prepare = prepareConnection
         self._run: Deferred[None] | None = None
@@ -181,6 +184,12 @@ class ClientService(Service):
         self._current: _Watched | None = None  # what programs are given
         self._open: _Watched | None = None  # what is to be closed, prepared or not
         self._waiters: list[_Waiter] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service is not connected, and nobody waits for it."""
+        state = {**super().__getstate__(), "_stopped": False, "_waiters": [], "_clock": None}
+        state.update(dict.fromkeys(("_run", "_stopping", "_current", "_open")))
+        return state
 
     # -- what programs call ---------------------------------------------------
 
@@ -211,7 +220,12 @@ class ClientService(Service):
     def startService(self) -> None:
         """Begin to connect."""
         if self.running:
-            _log.warning("%r is running already, so starting it does nothing", self)
+            note(
+                _log,
+                "%r is running already, so starting it does nothing",
+                self,
+                level=logging.WARNING,
+            )
             return
         super().startService()
         if self._stopping is None:
@@ -277,8 +291,8 @@ class ClientService(Service):
                 failure = Failure()
                 self._tell_of_failure(failure)
                 failures += 1
-                pause = self._policy(failures)
-                _log.info("%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
+                pause = self._pause(failures)
+                note(_log, "%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
                 await deferLater(self._the_clock(), pause)
                 continue
             self._current = self._open = watched
@@ -290,8 +304,19 @@ class ClientService(Service):
             finally:
                 self._current = self._open = None
             failures = 1  # a loss counts as the first
-            pause = self._policy(failures)
-            await deferLater(self._the_clock(), pause)
+            await deferLater(self._the_clock(), self._pause(failures))
+
+    def _pause(self, failures: int) -> float:
+        """The seconds to wait after so many failures."""
+        if self._policy is not None:
+            try:
+                pause = self._policy(failures)
+                if 0 <= pause < math.inf:
+                    return pause
+                raise ValueError(f"it is to return a number of seconds, not {pause!r}")
+            except Exception as error:
+                report(_log, f"retryPolicy of {self!r} failed; the default is used", Failure(error))
+        return _DEFAULT_POLICY(failures)
 
     async def _connect(self, factory: _WatchingFactory) -> _Watched:
         watched: _Watched = await self._endpoint.connect(factory)

@@ -6,6 +6,7 @@ from typing import Any
 
 from reactorlib.application.service import Service
 from reactorlib.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from reactorlib.internet.endpoints import serverFromString
 from reactorlib.python.failure import Failure
 
 __all__ = ["StreamServerEndpointService"]
@@ -32,11 +33,37 @@ class StreamServerEndpointService(Service):
         factory: what makes a protocol for each connection.
     """
 
+    #: The endpoint and the description that it was made from, if it was.
+    _described: tuple[Any, str] | None = None
+
     def __init__(self, endpoint: Any, factory: Any) -> None:
         self.endpoint = endpoint
         self.factory = factory
         self._waiting: Deferred[Any] | None = None
         self._port: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """
+        A saved service has no port.
+
+        An endpoint that was made from a description is saved as that, and made
+        anew: its certificates, say, are read when it is loaded.
+        """
+        state = {**super().__getstate__(), "_waiting": None, "_port": None}
+        described = state.pop("_described", None)
+        if described is not None and described[0] is self.endpoint:
+            state["endpoint"] = None
+            state["_description"] = described[1]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        description = self.__dict__.pop("_description", None)
+        if description is not None:
+            from reactorlib.internet import reactor
+
+            self.endpoint = serverFromString(reactor, description)
+            self._described = (self.endpoint, description)
 
     def privilegedStartService(self) -> None:
         """

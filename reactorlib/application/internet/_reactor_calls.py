@@ -33,27 +33,34 @@ class _ReactorCall(Service):
         args, kwargs: what to call it with.
     """
 
-    _method: str
+    #: What the method of the reactor is called, after "listen" or "connect".
+    method: str
+    _verb: str
 
     def __init__(self, *args: Any, reactor: Any = None, **kwargs: Any) -> None:
         self.args = args
         self.kwargs = kwargs
         self.reactor = reactor
-        self._made: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A saved service has no socket."""
-        return {**super().__getstate__(), "_made": None}
 
     def _make(self) -> Any:
         reactor = self.reactor
         if reactor is None:
             from reactorlib.internet import reactor
-        return getattr(reactor, self._method)(*self.args, **self.kwargs)
+        return getattr(reactor, self._verb + self.method)(*self.args, **self.kwargs)
 
 
 class _Server(_ReactorCall):
     """What listens from the privileged start on."""
+
+    _port: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no port."""
+        state = super().__getstate__()
+        state.pop("_port", None)
+        return state
+
+    _verb = "listen"
 
     def privilegedStartService(self) -> None:
         """
@@ -63,13 +70,13 @@ class _Server(_ReactorCall):
             CannotListenError: the address is in use, or not to be had.
         """
         super().privilegedStartService()
-        self._made = self._make()
+        self._port = self._make()
 
     def startService(self) -> None:
         """Listen, unless it does already."""
         super().startService()
-        if self._made is None:
-            self._made = self._make()
+        if self._port is None:
+            self._port = self._make()
 
     def stopService(self, grace: float | None = None) -> Deferred[Any]:
         """
@@ -84,32 +91,42 @@ class _Server(_ReactorCall):
             last connection gone; at once if it did not listen.
         """
         super().stopService(grace)
-        port, self._made = self._made, None
-        return stop_port(port, grace if self._method in _DRAINING else None)
+        port, self._port = self._port, None
+        return stop_port(port, grace if self.method in _DRAINING else None)
 
     def getHost(self) -> Any:
         """Where it listens: the address really bound; RuntimeError while it does not."""
-        if self._made is None:
+        if self._port is None:
             raise RuntimeError(f"{self!r} does not listen: start it first")
-        return self._made.getHost()
+        return self._port.getHost()
 
 
 #: Those whose ports wait for connections.
-_DRAINING = {"listenTCP", "listenUNIX", "listenSSL"}
+_DRAINING = {"TCP", "UNIX", "SSL"}
 
 
 class _Client(_ReactorCall):
     """What connects when it is started."""
 
+    _connection: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no connection."""
+        state = super().__getstate__()
+        state.pop("_connection", None)
+        return state
+
+    _verb = "connect"
+
     def startService(self) -> None:
         """Connect. What becomes of it, the factory is told."""
         super().startService()
-        self._made = self._make()
+        self._connection = self._make()
 
     def stopService(self, grace: float | None = None) -> None:
         """Close the connection, or give up the attempt."""
         super().stopService(grace)
-        connector, self._made = self._made, None
+        connector, self._connection = self._connection, None
         if connector is not None:
             connector.disconnect()
 
@@ -117,58 +134,59 @@ class _Client(_ReactorCall):
 class TCPServer(_Server):
     """A port, as of `reactor.listenTCP`."""
 
-    _method = "listenTCP"
+    method = "TCP"
 
 
 class UNIXServer(_Server):
     """A UNIX socket that accepts connections, as of `reactor.listenUNIX`."""
 
-    _method = "listenUNIX"
+    method = "UNIX"
 
 
 class SSLServer(_Server):
     """A port that speaks TLS, as of `reactor.listenSSL`."""
 
-    _method = "listenSSL"
+    method = "SSL"
 
 
 class UDPServer(_Server):
     """A port for datagrams, as of `reactor.listenUDP`."""
 
-    _method = "listenUDP"
+    method = "UDP"
 
 
 class MulticastServer(_Server):
     """A port for datagrams to groups, as of `reactor.listenMulticast`."""
 
-    _method = "listenMulticast"
+    method = "Multicast"
 
 
 class UNIXDatagramServer(_Server):
     """A UNIX socket for datagrams, as of `reactor.listenUNIXDatagram`."""
 
-    _method = "listenUNIXDatagram"
+    method = "UNIXDatagram"
 
 
 class TCPClient(_Client):
     """A connection, as of `reactor.connectTCP`."""
 
-    _method = "connectTCP"
+    method = "TCP"
 
 
 class UNIXClient(_Client):
     """A connection to a UNIX socket, as of `reactor.connectUNIX`."""
 
-    _method = "connectUNIX"
+    method = "UNIX"
 
 
 class SSLClient(_Client):
     """A connection that speaks TLS, as of `reactor.connectSSL`."""
 
-    _method = "connectSSL"
+    method = "SSL"
 
 
 class UNIXDatagramClient(_Server):
     """Datagrams to one UNIX socket, as of `reactor.connectUNIXDatagram`."""
 
-    _method = "connectUNIXDatagram"
+    _verb = "connect"
+    method = "UNIXDatagram"

@@ -86,6 +86,16 @@ class CooperatorService(Service):
     def __init__(self) -> None:
         self.coop = task.Cooperator(started=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no iterators."""
+        state = super().__getstate__()
+        del state["coop"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.coop = task.Cooperator(started=False)
+
     def coiterate(self, iterator: Any) -> Deferred[Any]:
         """Have an iterator stepped through; the Deferred fires when it is exhausted."""
         return self.coop.coiterate(iterator)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from zope.interface import Attribute, Interface, implementer
 
 __all__ = ["IProcess", "Process"]
@@ -13,8 +11,8 @@ class IProcess(Interface):
     """What a program wants of the process that it runs in."""
 
     processName = Attribute("What it is to be called; None for no matter.")
-    uid = Attribute("The user to run as, a number.")
-    gid = Attribute("The group to run as, a number.")
+    uid = Attribute("The user to run as, a number; None for the one that started it.")
+    gid = Attribute("The group to run as, a number; None for the one that started it.")
 
 
 @implementer(IProcess)
@@ -23,11 +21,12 @@ class Process:
     As whom a program runs.
 
     Args:
-        uid, gid: numbers of a user and a group; None for those of this process.
+        uid, gid: numbers of a user and a group; None for those that started the
+            process.
     """
 
     processName: str | None = None
 
     def __init__(self, uid: int | None = None, gid: int | None = None) -> None:
-        self.uid = os.getuid() if uid is None else uid
-        self.gid = os.getgid() if gid is None else gid
+        self.uid = uid
+        self.gid = gid

@@ -46,7 +46,8 @@ class Connection(Reading):
         lost: called with this object and the reason after the protocol has been told.
         tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
         client: whether this side has connected, rather than accepted.
-        sessionno: how many its port had accepted before; -1 where there is no port.
+        sessionno: how many its port had accepted before, or how many had been adopted
+            before; -1 for a client's.
         turn: what connections of that loop share, if the caller has it.
 
     Attributes:
@@ -96,7 +97,9 @@ class Connection(Reading):
             transport.close()
             return
         self.connected = True
-        self._turn.open.add(self)
+        turn = self._turn
+        turn.open.add(self)
+        outer, turn.told = turn.told, self
         try:
             self._prepare()
             self.protocol.makeConnection(self)
@@ -104,6 +107,8 @@ class Connection(Reading):
             raise
         except BaseException as exception:
             self._fail("connectionMade() failed; the connection is dropped", exception)
+        finally:
+            turn.told = outer
         if self._paused and self._transport is transport:
             self._early = Early(self, transport)
 
@@ -190,12 +195,15 @@ class Connection(Reading):
             self._flow.lost(reason)
         protocol = self.protocol
         if protocol is not None:
+            outer, turn.told = turn.told, self
             try:
                 protocol.connectionLost(reason)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as exception:
                 report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
+            finally:
+                turn.told = outer
         lost, self._lost = self._lost, None
         if lost is not None:
             lost(self, reason)

@@ -91,12 +91,16 @@ class Core(asyncio.Protocol):
 
     def _tell(self, what: str) -> None:
         """Tell the protocol."""
+        turn = self._turn
+        outer, turn.told = turn.told, self
         try:
             getattr(self.protocol, what)()
         except (SystemExit, KeyboardInterrupt) as interrupt:
             self._loop.call_soon(raise_interrupt, interrupt)
         except BaseException as exception:
             self._fail(f"{what}() failed; the connection is dropped", exception)
+        finally:
+            turn.told = outer
 
     def _fail(self, message: str, exception: BaseException) -> None:
         """An error in the protocol costs it its connection, and is reported once."""

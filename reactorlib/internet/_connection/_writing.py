@@ -40,8 +40,13 @@ class Writing(Closing):
             self._out = [out, data]  # type: ignore[list-item]  # not a list, so bytes
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Send several pieces as one."""
-        self.write(b"".join(data))
+        """Send several pieces as one; see `write`."""
+        pieces = list(data)
+        try:
+            joined = b"".join(pieces)
+        except TypeError:
+            joined = b"".join(map(_as_bytes, pieces))  # which says what is wrong
+        self.write(joined)
 
     @property
     def bufferSize(self) -> int:

@@ -17,19 +17,23 @@ import contextvars
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
 from reactorlib.internet import _current, error
-from reactorlib.internet._delayed import LoopCall, check_delay
+from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
 from reactorlib.internet._reactor._triggers import Triggers
+from reactorlib.internet._timers import LoopCall, Timers
 from reactorlib.internet._turn import end_connections
 from reactorlib.internet.defer import Deferred, maybeDeferred
-from reactorlib.internet.interfaces import IReactorCore, IReactorTime
+from reactorlib.internet.interfaces import (
+    IReactorCore,
+    IReactorTime,
+    _ISupportsExitSignalCapturing,
+)
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -47,9 +51,13 @@ _callable = callable  # Twisted has an argument of that name
 _Action = Callable[[asyncio.AbstractEventLoop], object]
 
 
-@implementer(IReactorCore, IReactorTime)
+@implementer(IReactorCore, IReactorTime, _ISupportsExitSignalCapturing)
 class LoopReactor:
     """The part of a reactor that the others build on; see `AsyncioSelectorReactor`."""
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        """Saved and loaded, it is what `reactor` means there and then."""
+        return _current.saved_reactor, ()
 
     def __init__(self, eventLoop: asyncio.AbstractEventLoop | None = None) -> None:
         _raise_allocation_threshold()
@@ -78,7 +86,7 @@ class LoopReactor:
         self._exitSignal: int | None = None
         self._waiting: list[tuple[contextvars.Context, _Action]] = []
         self._waiting_thread: int | None = None
-        self._calls: set[LoopCall] = set()
+        self._timers = Timers()
         #: What listens: each has `stopListening`.
         self._ports: set[Any] = set()
         #: Those that are connecting: each has `stopConnecting` and `forget`.
@@ -114,8 +122,7 @@ class LoopReactor:
             return
         self._loop = loop
         self._thread = threading.get_ident()
-        for call in sorted(self._calls, key=LoopCall.getTime):
-            call.start(loop)
+        self._timers.start(loop)
         waiting, self._waiting = self._waiting, []
         for context, action in waiting:
             context.run(action, loop)
@@ -229,8 +236,7 @@ class LoopReactor:
             self._looping = False
             self._signals = self._closes = None
             self._loop = self._thread = self._waiting_thread = self._given_loop = None
-            for call in list(self._calls):
-                call.drop()
+            self._timers.stop()
             self._has_run()
         signals.raise_again()
 
@@ -398,8 +404,7 @@ class LoopReactor:
                     break
             for connector in list(self._connectors):
                 connector.forget()  # it was told that all ends, and tried again
-            for call in list(self._calls):
-                call.drop()
+            self._timers.drop()
         finally:
             self._closing = False
 
@@ -471,7 +476,7 @@ class LoopReactor:
 
     def seconds(self) -> float:
         """The time now, in seconds, on the loop's clock."""
-        return time.monotonic() if self._loop is None else self._loop.time()
+        return self._timers.seconds()
 
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
@@ -491,11 +496,11 @@ class LoopReactor:
             if self._loop is None:
                 self._waits()
             self._must_be_in_its_thread()
-        return LoopCall(self._loop, self._calls, delay, callable, args, kwargs)
+        return self._timers.call_later(delay, callable, args, kwargs)
 
     def getDelayedCalls(self) -> list[LoopCall]:
         """The delayed calls that are still to come, in no order."""
-        return list(self._calls)
+        return self._timers.to_come()
 
     @staticmethod
     def _must_be_callable(function: object) -> None:

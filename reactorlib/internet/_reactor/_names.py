@@ -16,7 +16,7 @@ from reactorlib.internet._resolvers import (
     FromSimple,
     LoopResolver,
     ToSimple,
-    find_addresses,
+    find_infos,
     look_up,
     numeric,
 )
@@ -111,4 +111,4 @@ class NameReactor(LoopReactor):
             assert self._loop is not None
             return await look_up(self._loop, host, port, any_family, KINDS[kind])
         found = numeric(host, port, any_family, KINDS[kind])
-        return found or await find_addresses(self._name_resolver, host, port, kind)
+        return found or await find_infos(self._name_resolver, host, port, kind)

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from reactorlib.python._report import note
+
 __all__ = ["SignalledEnd"]
 
 _log = logging.getLogger("reactorlib.internet.reactor")
@@ -88,8 +90,8 @@ class SignalledEnd:
         same = now < self._came_at + _SAME_SIGNAL
         if self._stop(number):
             self._came_at = now
-            _log.info("Received %s: shutting down", name)
+            note(_log, "Received %s: shutting down", name)
         elif not same:
             self._again = number
-            _log.warning("Received %s again: ending now", name)
+            note(_log, "Received %s again: ending now", name, level=logging.WARNING)
             self._crash()

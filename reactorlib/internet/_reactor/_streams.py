@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 from typing import Any, TypeVar
@@ -21,6 +22,9 @@ from reactorlib.internet.interfaces import IReactorSSL, IReactorTCP, IReactorUNI
 __all__ = ["StreamReactor"]
 
 _Port = TypeVar("_Port", bound=StreamPort)
+
+#: What connections that somebody else has accepted are numbered with.
+_adopted = itertools.count()
 
 
 @implementer(IReactorTCP, IReactorSSL, IReactorUNIX)
@@ -133,7 +137,7 @@ class StreamReactor(LoopReactor):
         kind = UNIXConnection if over_unix else TCPConnection
 
         def begin(loop: asyncio.AbstractEventLoop) -> None:
-            connection = kind(factory.buildProtocol, loop)
+            connection = kind(factory.buildProtocol, loop, sessionno=next(_adopted))
             opening = loop.create_task(_take(loop, connection, sock))
             self._tasks.add(opening)
             opening.add_done_callback(self._tasks.discard)

@@ -20,7 +20,7 @@ from typing import Any
 
 from reactorlib.internet._tls._options import CertificateOptions, NameCallback
 from reactorlib.internet._tls._sni import SNIOptions, pattern
-from reactorlib.python._report import report
+from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
 __all__ = ["DirectoryOptions", "SNIConnectionCreator", "autoReloadingDirectoryOfPEMs"]
@@ -85,7 +85,12 @@ class DirectoryOptions(SNIOptions):
         context: ssl.SSLContext,
     ) -> int | None:
         if self._missing(name):
-            _log.warning("no server certificate for name %r", name and name.encode("ascii"))
+            note(
+                _log,
+                "no server certificate for name %r",
+                name and name.encode("ascii"),
+                level=logging.WARNING,
+            )
             return int(ssl.AlertDescription.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
         return super()._chosen(protocols, connection, name, context)
 
@@ -101,7 +106,7 @@ class DirectoryOptions(SNIOptions):
         """The context with the certificate for a name, or for none; None if there is none."""
         text = None if name is None else name.decode("ascii", "replace")
         if self._missing(text):
-            _log.warning("no server certificate for name %r", name)
+            note(_log, "no server certificate for name %r", name, level=logging.WARNING)
             return None
         settings = self._default if text is None else self._find(text)
         context: ssl.SSLContext = settings.getContext()
@@ -180,7 +185,7 @@ class DirectoryOptions(SNIOptions):
                     chosen[name] = certificate, settings
         for public, (_, file) in keys.items():
             if public not in used:
-                _log.warning("unused private key at %s", file)
+                note(_log, "unused private key at %s", file, level=logging.WARNING)
         return {name: settings for name, (_, settings) in chosen.items()}, first
 
 
@@ -252,5 +257,5 @@ def _looked_up(
 ) -> ssl.SSLContext | None:
     found = lookup(name)
     if found is None:
-        _log.warning("no server certificate for name %r", name)
+        note(_log, "no server certificate for name %r", name, level=logging.WARNING)
     return found

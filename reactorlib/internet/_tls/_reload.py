@@ -9,9 +9,11 @@ nothing.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import ssl
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +22,16 @@ from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 __all__ = ["ReloadingOptions"]
+
+#: Those that there are, for `look_again`.
+_known: weakref.WeakSet[ReloadingOptions] = weakref.WeakSet()
+
+
+def look_again() -> None:
+    """Look at all files anew when the next connection comes, however soon."""
+    for options in list(_known):
+        options._next = -math.inf
+
 
 _log = logging.getLogger("reactorlib.internet.ssl")
 
@@ -64,6 +76,7 @@ class ReloadingOptions:
         self._stamp = self._look()
         self._options = self._read()
         self._next = seconds() + interval
+        _known.add(self)
 
     def getContext(self, isClient: bool = False) -> ssl.SSLContext:
         """The settings as an `ssl.SSLContext`: the same one while the files are."""

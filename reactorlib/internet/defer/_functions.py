@@ -91,8 +91,8 @@ def passthru(arg: T) -> T:
 
 
 def logError(err: Failure) -> Failure:
-    """An errback that reports the failure as unhandled ones are, and passes it on."""
-    report(_log, "Unhandled error in Deferred", err)
+    """An errback that reports the failure as an error, and passes it on."""
+    report(_log, "Unhandled Error", err)
     return err
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from reactorlib.internet import error
+from reactorlib.internet._resolvers import find_addresses
 from reactorlib.internet.abstract import isIPv6Address
 from reactorlib.internet.address import IPv6Address
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.endpoints._attempt import _WrappingFactory
 from reactorlib.internet.endpoints._client import ClientEndpoint
-from reactorlib.internet.endpoints._race import Race, find_addresses
+from reactorlib.internet.endpoints._race import Race
 from reactorlib.python.failure import Failure
 
 __all__ = [

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from zope.interface import implementer
-
 from reactorlib.internet import error
-from reactorlib.internet.address import HostnameAddress, from_sockname
+from reactorlib.internet._resolvers import AskingResolver, find_addresses
+from reactorlib.internet.address import HostnameAddress
 from reactorlib.internet.defer import Deferred, fail
 from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.endpoints._clients import TCP4ClientEndpoint, local_binding
-from reactorlib.internet.endpoints._race import ATTEMPT_DELAY, Race, find_addresses
-from reactorlib.internet.interfaces import (
-    IHostnameResolver,
-    IHostResolution,
-    IReactorPluggableNameResolver,
-)
+from reactorlib.internet.endpoints._race import ATTEMPT_DELAY, Race
+from reactorlib.internet.interfaces import IReactorPluggableNameResolver
 from reactorlib.internet.threads import deferToThread
-from reactorlib.python._report import report
-from reactorlib.python.failure import Failure
 
 __all__ = ["HostnameEndpoint", "_SimpleHostnameResolver"]
-
-
-_log = logging.getLogger("reactorlib.internet.endpoints")
 
 
 class HostnameEndpoint(ClientEndpoint):
@@ -138,21 +127,7 @@ def _both_forms(host: str | bytes) -> tuple[bool, bytes, str]:
         return True, host.encode("ascii", "backslashreplace"), host
 
 
-@implementer(IHostResolution)
-class _Search:
-    """A search that a `_SimpleHostnameResolver` makes."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.asking: Deferred[Any] | None = None
-
-    def cancel(self) -> None:
-        if self.asking is not None:
-            self.asking.cancel()
-
-
-@implementer(IHostnameResolver)
-class _SimpleHostnameResolver:
+class _SimpleHostnameResolver(AskingResolver):
     """
     Finds addresses with a function that answers as `socket.getaddrinfo` does.
 
@@ -164,26 +139,8 @@ class _SimpleHostnameResolver:
     def __init__(self, nameResolution: Callable[[str, int], Deferred[Any]]) -> None:
         self._nameResolution = nameResolution
 
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Sequence[Any] | None = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        search = _Search(hostName)
-        resolutionReceiver.resolutionBegan(search)
+    def _ask(self, host: str, port: int) -> Deferred[Any]:
+        return self._nameResolution(host, port)
 
-        def found(infos: Any) -> None:
-            for family, _, _, _, name in infos:
-                if family in (socket.AF_INET, socket.AF_INET6):
-                    resolutionReceiver.addressResolved(from_sockname(name, family))
-
-        def failed(failure: Failure) -> None:
-            report(_log, f"looking up {hostName!r} with {self._nameResolution!r} failed", failure)
-
-        search.asking = self._nameResolution(hostName, portNumber)
-        search.asking.addCallbacks(found, failed)
-        search.asking.addCallback(lambda _: resolutionReceiver.resolutionComplete())
-        return search
+    def _asked(self) -> object:
+        return self._nameResolution

@@ -9,14 +9,14 @@ entry points of the packages that are installed:
 
 `parser` provides `IStreamServerEndpointStringParser`; for clients the group is
 `reactorlib.endpoints.client` and the interface
-`IStreamClientEndpointStringParserWithReactor`.
+`IStreamClientEndpointStringParserWithReactor`. After the entry points come drop-ins:
+modules with plugins in a folder `reactorlib/plugins`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from reactorlib.internet.endpoints._client_kinds import CLIENT_KINDS, _ClientParser
@@ -28,11 +28,21 @@ from reactorlib.internet.endpoints._describe import (
     take_apart,
 )
 from reactorlib.internet.endpoints._server_kinds import SERVER_KINDS, _ServerParser
+from reactorlib.internet.interfaces import (
+    IStreamClientEndpointStringParserWithReactor,
+    IStreamServerEndpointStringParser,
+)
+from reactorlib.plugin import entryPointPlugins, getPlugins
 
 __all__ = ["clientFromString", "serverFromString"]
 
 SERVER_GROUP = "reactorlib.endpoints.server"
 CLIENT_GROUP = "reactorlib.endpoints.client"
+
+INTERFACES: Mapping[str, Any] = {
+    SERVER_GROUP: IStreamServerEndpointStringParser,
+    CLIENT_GROUP: IStreamClientEndpointStringParserWithReactor,
+}
 
 #: Kinds whose parsers are on the floors above: the module, and the parser in it.
 ABOVE: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -50,11 +60,16 @@ def _parser(description: Description, kinds: Mapping[str, Any], group: str) -> A
         if name in ABOVE[group]:
             module, attribute = ABOVE[group][name]
             return getattr(import_module(module), attribute)
-    others = entry_points(group=group)
+    others = entryPointPlugins(group)
     for found in others:
         if found.name == kind:
             return found.load()
-    raise UnknownKind(description.text, kind, {*kinds, *ABOVE[group], *others.names})
+    dropped = list(getPlugins(INTERFACES[group], import_module("reactorlib.plugins")))
+    for parser in dropped:
+        if parser.prefix == kind:
+            return parser
+    known = {*kinds, *ABOVE[group], *(each.name for each in others)}
+    raise UnknownKind(description.text, kind, known | {parser.prefix for parser in dropped})
 
 
 def serverFromString(reactor: Any, description: str | bytes) -> Any:

@@ -21,6 +21,7 @@ from reactorlib.internet.interfaces import (
     ITransport,
 )
 from reactorlib.internet.protocol import ProcessProtocol
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["ProcessEndpoint", "StandardErrorBehavior", "_WrapIProtocol"]
@@ -177,11 +178,16 @@ class _WrapIProtocol(ProcessProtocol):
         if childFD == 1:
             self.protocol.dataReceived(data)
         elif childFD == 2 and self.errFlag is StandardErrorBehavior.LOG:
-            _log.warning(
+            note(
+                _log,
                 "Process %r wrote stderr unhandled by %r: %r",
                 self.executable,
                 self.protocol,
                 data,
+                level=logging.WARNING,
+                executable=self.executable,
+                protocol=self.protocol,
+                data=data,
             )
 
     def processEnded(self, reason: Failure) -> None:

@@ -9,65 +9,18 @@ attempts are broken off.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from zope.interface import implementer
-
 from reactorlib.internet import error
-from reactorlib.internet.address import IPv4Address, IPv6Address
 from reactorlib.internet.defer import Deferred, maybeDeferred
-from reactorlib.internet.interfaces import IResolutionReceiver
 from reactorlib.python.failure import Failure
 
-__all__ = ["ATTEMPT_DELAY", "Race", "find_addresses"]
+__all__ = ["ATTEMPT_DELAY", "Race"]
 
 #: Seconds from one attempt to the next.  RFC 8305 section 5 recommends 0.25, and
 #: allows 0.1 to 2; this is Twisted's.
 ATTEMPT_DELAY = 0.3
-
-
-def find_addresses(
-    resolver: Any, host: str, port: int, addressTypes: Sequence[Any] | None = None
-) -> Deferred[list[Any]]:
-    """
-    Ask an `IHostnameResolver`.
-
-    Returns:
-        a Deferred that fires with the IP addresses, perhaps none; cancelling it
-        ends the search.
-    """
-    receiver = _Receiver()
-    if addressTypes is None:
-        resolver.resolveHostName(receiver, host, portNumber=port)
-    else:
-        resolver.resolveHostName(receiver, host, portNumber=port, addressTypes=addressTypes)
-    return receiver.found
-
-
-@implementer(IResolutionReceiver)
-class _Receiver:
-    """Collects what a resolver finds."""
-
-    def __init__(self) -> None:
-        self.found: Deferred[list[Any]] = Deferred(self._cancel)
-        self._addresses: list[Any] = []
-        self._search: Any = None
-
-    def _cancel(self, _: object) -> None:
-        if self._search is not None:
-            self._search.cancel()
-
-    def resolutionBegan(self, resolutionInProgress: Any) -> None:
-        self._search = resolutionInProgress
-
-    def addressResolved(self, address: Any) -> None:
-        if isinstance(address, (IPv4Address, IPv6Address)):
-            self._addresses.append(address)
-
-    def resolutionComplete(self) -> None:
-        if not self.found.called:
-            self.found.callback(self._addresses)
 
 
 def interleaved(addresses: Iterable[Any]) -> list[Any]:

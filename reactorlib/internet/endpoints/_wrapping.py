@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
@@ -127,9 +128,13 @@ def wrapClientTLS(
         an `IStreamClientEndpoint`. What it connects is connected before the TLS
         handshake is done: see `IHandshakeListener`.
     """
-    return _WrapperEndpoint(
-        wrappedEndpoint, lambda factory: tls_factory(connectionCreator, True, factory, clock)
-    )
+    wrap = functools.partial(_client_tls_factory, connectionCreator, clock)
+    return _WrapperEndpoint(wrappedEndpoint, wrap)
+
+
+def _client_tls_factory(creator: Any, clock: Any, factory: Any) -> Any:
+    # No function within the other: an endpoint can be saved.
+    return tls_factory(creator, True, factory, clock)
 
 
 def wrapServerTLS(connectionCreator: Any, wrappedEndpoint: Any, clock: Any = None) -> Any:

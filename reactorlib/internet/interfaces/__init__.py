@@ -41,7 +41,13 @@ from reactorlib.internet.interfaces._processes import (
     IProcessTransport,
     IReactorProcess,
 )
-from reactorlib.internet.interfaces._reactor import IDelayedCall, IReactorCore, IReactorTime
+from reactorlib.internet.interfaces._reactor import (
+    IDelayedCall,
+    IReactorCore,
+    IReactorDaemonize,
+    IReactorTime,
+    _ISupportsExitSignalCapturing,
+)
 from reactorlib.internet.interfaces._streams import (
     IAddress,
     IConnector,
@@ -116,6 +122,7 @@ __all__ = [
     "IPullProducer",
     "IPushProducer",
     "IReactorCore",
+    "IReactorDaemonize",
     "IReactorFDSet",
     "IReactorFromThreads",
     "IReactorInThreads",
@@ -149,4 +156,5 @@ __all__ = [
     "IUNIXDatagramTransport",
     "IUNIXTransport",
     "IWriteDescriptor",
+    "_ISupportsExitSignalCapturing",
 ]

@@ -40,7 +40,8 @@ class IStreamServerEndpointStringParser(Interface):
     """
     A kind of server endpoint, for `serverFromString`.
 
-    Packages bring theirs as entry points of the group `reactorlib.endpoints.server`.
+    Packages bring theirs as entry points of the group `reactorlib.endpoints.server`,
+    or as drop-ins.
     """
 
     prefix: str = Attribute("What descriptions of this kind begin with.")
@@ -64,7 +65,8 @@ class IStreamClientEndpointStringParserWithReactor(Interface):
     """
     A kind of client endpoint, for `clientFromString`.
 
-    Packages bring theirs as entry points of the group `reactorlib.endpoints.client`.
+    Packages bring theirs as entry points of the group `reactorlib.endpoints.client`,
+    or as drop-ins.
     """
 
     prefix: str = Attribute("What descriptions of this kind begin with.")

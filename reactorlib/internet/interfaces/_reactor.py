@@ -73,6 +73,22 @@ class IReactorTime(Interface):
         """The calls that are due and have not run."""
 
 
+class IReactorDaemonize(Interface):
+    """A reactor that has to be told when its process becomes another one."""
+
+    def beforeDaemonize() -> None:
+        """The process is about to fork, and its parent to end."""
+
+    def afterDaemonize() -> None:
+        """This is the process that goes on."""
+
+
+class _ISupportsExitSignalCapturing(Interface):
+    """A reactor that knows which signal has ended its run."""
+
+    _exitSignal = Attribute("The number of the signal; None if the run ended otherwise.")
+
+
 class IDelayedCall(Interface):
     """A call that `callLater` has promised to make."""
 

@@ -23,6 +23,7 @@ import threading
 from collections.abc import Callable
 
 from reactorlib.internet.error import ProcessExitedAlready
+from reactorlib.python._report import note
 
 __all__ = ["Child"]
 
@@ -81,9 +82,11 @@ class Child:
         try:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
-            _log.warning(
+            note(
+                _log,
                 "process %d was waited for by somebody else, so how it ended is not known",
                 self.pid,
+                level=logging.WARNING,
             )
             self._over(None)
             return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet.interfaces import ILoggingContext
+from reactorlib.python._report import note
 
 if TYPE_CHECKING:
     from reactorlib.python.failure import Failure
@@ -54,7 +55,7 @@ class AbstractDatagramProtocol:
         """A port begins to use the protocol: calls `startProtocol`."""
         if self.numPorts == 0:
             if self.noisy:
-                _log.info("Starting protocol %r", self)
+                note(_log, "Starting protocol %r", self)
             self.startProtocol()
         self.numPorts += 1
 
@@ -66,7 +67,7 @@ class AbstractDatagramProtocol:
         self.transport = None
         if self.numPorts == 0:
             if self.noisy:
-                _log.info("Stopping protocol %r", self)
+                note(_log, "Stopping protocol %r", self)
             self.stopProtocol()
 
     def startProtocol(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from reactorlib.internet import error
 from reactorlib.internet.interfaces import IConnector
 from reactorlib.internet.protocol._stream import ClientFactory, P
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["ReconnectingClientFactory"]
@@ -83,7 +84,7 @@ class ReconnectingClientFactory(ClientFactory[P]):
             raise ValueError("retry() knows of no connector: pass the one to connect again")
         if self.maxRetries is not None and self.retries >= self.maxRetries:
             if self.noisy:
-                _log.info("Giving up on %s after %d attempts", connector, self.retries)
+                note(_log, "Giving up on %s after %d attempts", connector, self.retries)
             return
         self._no_pending()
         self.retries += 1
@@ -93,7 +94,7 @@ class ReconnectingClientFactory(ClientFactory[P]):
             pause = random.normalvariate(pause, pause * self.jitter)  # not a secret
             pause = max(0.0, pause)
         if self.noisy:
-            _log.info("%s will try again in %.1f seconds", connector, pause)
+            note(_log, "%s will try again in %.1f seconds", connector, pause)
         self._pending = self._clock().callLater(pause, self._again, connector)
 
     def _again(self, connector: Any) -> None:

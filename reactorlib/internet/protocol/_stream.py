@@ -23,6 +23,7 @@ from reactorlib.internet.interfaces import (
     IProtocol,
     IProtocolFactory,
 )
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = [
@@ -137,7 +138,7 @@ class Factory(Generic[P]):
         """A port or connector begins to use the factory; the first calls `startFactory`."""
         if self.numPorts == 0:
             if self.noisy:
-                _log.info("Starting factory %r", self)
+                note(_log, "Starting factory %r", self)
             self.startFactory()
         self.numPorts += 1
 
@@ -148,7 +149,7 @@ class Factory(Generic[P]):
         self.numPorts -= 1
         if self.numPorts == 0:
             if self.noisy:
-                _log.info("Stopping factory %r", self)
+                note(_log, "Stopping factory %r", self)
             self.stopFactory()
 
     def startFactory(self) -> None:

@@ -14,6 +14,7 @@ import selectors
 from typing import Any, NoReturn
 
 from reactorlib.internet.task import Clock
+from reactorlib.python._asyncio import set_clock_resolution
 
 __all__ = ["ClockEventLoop"]
 
@@ -76,7 +77,7 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         # asyncio calls what is due within this of now, in seconds. Added to a clock that is
         # months ahead, its own nanosecond would be nothing, and what is due never called.
-        self._clock_resolution = 1e-6
+        set_clock_resolution(self, 1e-6)
 
     def time(self) -> float:
         """The time now, in seconds: the clock's."""

@@ -68,6 +68,11 @@ class Argument:
     """
 
     optional = False
+    _usual = True  # whether these methods are as they are here: one calls no other then
+
+    def __init_subclass__(cls) -> None:
+        usual = (Argument.retrieve, Argument.fromStringProto, Argument.toStringProto)
+        cls._usual = (cls.retrieve, cls.fromStringProto, cls.toStringProto) == usual
 
     def __init__(self, optional: bool = False) -> None:
         self.optional = optional
@@ -78,6 +83,9 @@ class Argument:
 
     def fromBox(self, name: bytes, strings: AmpBox, objects: dict[str, Any], proto: Any) -> None:
         """Take it out of a box; see `IArgumentType`."""
+        if self._usual and not self.optional:
+            objects[python_name(name)] = self.fromString(strings.pop(name))
+            return
         string = self.retrieve(strings, name, proto)
         if string is None and self.optional:
             objects[python_name(name)] = None
@@ -86,6 +94,9 @@ class Argument:
 
     def toBox(self, name: bytes, strings: AmpBox, objects: dict[str, Any], proto: Any) -> None:
         """Put it into a box; see `IArgumentType`."""
+        if self._usual and not self.optional:
+            strings[name] = self.toString(objects.pop(python_name(name)))
+            return
         value = self.retrieve(objects, python_name(name), proto)
         if value is not None or not self.optional:
             strings[name] = self.toStringProto(value, proto)
@@ -237,10 +248,10 @@ class AmpList(Argument):
 
     def fromStringProto(self, inString: bytes, proto: Any) -> list[dict[str, Any]]:
         """The dictionaries; `MalformedAmpBox` if the last one is cut off."""
-        reader = BoxReader()
+        reader = BoxReader(AmpBox)
         reader.feed(inString)
         boxes = iter(reader.next_box, None)
-        found = [strings_to_objects(AmpBox(box), self.subargs, proto) for box in boxes]
+        found = [strings_to_objects(box, self.subargs, proto) for box in boxes]
         if reader.unfinished:
             raise MalformedAmpBox("the last element of a list is cut off")
         return found

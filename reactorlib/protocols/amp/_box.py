@@ -39,6 +39,8 @@ class AmpBox(dict[bytes, bytes]):
     __slots__: list[str] = []
 
     def __init__(self, *args: Any, **kwargs: bytes) -> None:
+        if not (args or kwargs):
+            return
         super().__init__(*args, **kwargs)
         text: list[Any] = [key for key in self if type(key) is not bytes]
         for key in text:
@@ -46,7 +48,7 @@ class AmpBox(dict[bytes, bytes]):
 
     def copy(self) -> Self:
         """Another box of this kind, with the same in it."""
-        box = self.__class__()
+        box = self.__class__.__new__(self.__class__)
         box.update(self)
         return box
 

@@ -191,10 +191,19 @@ class BoxDispatcher:
 
     def _look_after(self, question: Deferred[Any]) -> None:
         """An error that is left when everyone has had the answer ends the connection."""
-        result = question.result if question.called and not question.paused else None
+        if question.paused:
+            # A callback waits for something. What is added until then comes first.
+            question.addErrback(self._come_back, question)
+        elif isinstance(question.result, Failure):
+            question.addErrback(self._left, question)
+
+    def _come_back(self, failure: Failure, question: Deferred[Any]) -> Failure:
+        question.addErrback(self._left, question)
+        return failure
+
+    def _left(self, failure: Failure, question: Deferred[Any]) -> Any:
         # What was awaited stays in place, and counts as handled.
-        if isinstance(result, Failure) and question._note is not result:
-            question.addErrback(self.unhandledError)
+        return failure if question._note is failure else self.unhandledError(failure)
 
     def _commandReceived(self, box: AmpBox) -> None:
         answered = self.dispatchCommand(box)

@@ -22,11 +22,11 @@ def parse(fileObj: IO[bytes]) -> list[AmpBox]:
         TooLong: it has a key or a box over the limit.
         MalformedAmpBox: its last box does not end.
     """
-    reader = BoxReader()
+    reader = BoxReader(AmpBox)
     boxes: list[AmpBox] = []
     while data := fileObj.read(_CHUNK):
         reader.feed(data)
-        boxes += map(AmpBox, iter(reader.next_box, None))
+        boxes += iter(reader.next_box, None)
     if reader.unfinished:
         raise MalformedAmpBox("the last box does not end")
     return boxes

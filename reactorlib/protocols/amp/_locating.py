@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, ClassVar
@@ -38,6 +39,8 @@ class _LocatorMeta(type):
         for ancestor in reversed(self.__mro__[1:]):
             dispatch.update(vars(ancestor).get("_commandDispatch", {}))
         self._commandDispatch = dispatch | own
+        named = [each for each in self.__mro__ if "lookupFunction" in vars(each)]
+        self._has_own_lookup = len(named) > 1  # and not that of CommandLocator alone
         return self
 
 
@@ -48,9 +51,25 @@ class CommandLocator(metaclass=_LocatorMeta):
     """
 
     _commandDispatch: ClassVar[dict[bytes, tuple[Any, Any]]]
+    #: Whether a subclass has a `lookupFunction`.
+    _has_own_lookup: ClassVar[bool]
 
     def locateResponder(self, name: bytes) -> Responder | None:
         """What answers the command of that name; None if no method does."""
+        if self._has_own_lookup:
+            _warn_of(type(self).lookupFunction)
+            return self.lookupFunction(name)
+        return self._method_for(name)
+
+    def lookupFunction(self, name: bytes) -> Responder | None:
+        """Deprecated: `locateResponder`."""
+        if not self._has_own_lookup:  # else this is what overrides it
+            warnings.warn(
+                "Call locateResponder, not lookupFunction.", PendingDeprecationWarning, stacklevel=2
+            )
+        return self._method_for(name)
+
+    def _method_for(self, name: bytes) -> Responder | None:
         found = self._commandDispatch.get(name)
         if found is None:
             return None
@@ -83,6 +102,18 @@ class CommandLocator(metaclass=_LocatorMeta):
             return maybeDeferred(aCallable, **arguments).addCallback(answer).addErrback(known)
 
         return respond
+
+
+def _warn_of(override: Any) -> None:
+    """Say where a `lookupFunction` stands that should have the other name."""
+    code = override.__code__
+    warnings.warn_explicit(
+        "Override locateResponder, not lookupFunction.",
+        PendingDeprecationWarning,
+        code.co_filename,
+        code.co_firstlineno,
+        registry=override.__globals__.setdefault("__warningregistry__", {}),
+    )
 
 
 @implementer(IResponderLocator)

@@ -25,6 +25,7 @@ from reactorlib.protocols.amp._interfaces import IBoxReceiver, IBoxSender, IResp
 from reactorlib.protocols.amp._locating import CommandLocator, SimpleStringLocator
 from reactorlib.protocols.amp._tls import NoCertificate, StartTLS
 from reactorlib.protocols.amp._wire import BoxReader
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["AMP", "BinaryBoxProtocol"]
@@ -59,7 +60,7 @@ class BinaryBoxProtocol(Protocol):
 
     def __init__(self, boxReceiver: Any) -> None:
         self.boxReceiver = boxReceiver
-        self._reader = BoxReader()
+        self._reader = BoxReader(AmpBox)
         self._descriptors: dict[int, int] = {}
         self._received = itertools.count(0)
         self._sent = itertools.count(0)
@@ -83,7 +84,7 @@ class BinaryBoxProtocol(Protocol):
         reader.feed(data)
         try:
             while (box := reader.next_box()) is not None:
-                self.boxReceiver.ampBoxReceived(AmpBox(box))
+                self.boxReceiver.ampBoxReceived(box)
                 if self.innerProtocol is not None:
                     self._hand_over()
                     return
@@ -250,12 +251,12 @@ class AMP(BinaryBoxProtocol, BoxDispatcher, CommandLocator, SimpleStringLocator)
         if not self._ampInitialized:
             # A subclass has an __init__ that does not call this one.
             AMP.__init__(self)
-        _log.info("%s connection established (HOST:%s PEER:%s)", *self._where(transport))
+        note(_log, "%s connection established (HOST:%s PEER:%s)", *self._where(transport))
         super().makeConnection(transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone: what was asked fails."""
-        _log.info("%s connection lost (HOST:%s PEER:%s)", *self._where(self.transport))
+        note(_log, "%s connection lost (HOST:%s PEER:%s)", *self._where(self.transport))
         super().connectionLost(reason)
         self.transport = None
 

@@ -8,12 +8,14 @@ is always 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Generic, TypeVar
 
 from reactorlib.protocols.amp._errors import TooLong
 
 __all__ = ["MAX_BOX_LENGTH", "MAX_KEY_LENGTH", "MAX_VALUE_LENGTH", "BoxReader", "serialize"]
+
+_Box = TypeVar("_Box", bound=MutableMapping[bytes, bytes])
 
 MAX_KEY_LENGTH = 0xFF
 MAX_VALUE_LENGTH = 0xFFFF
@@ -34,40 +36,53 @@ def serialize(box: Mapping[Any, Any]) -> bytes:
         TooLong: a key or value is longer than its length can tell.
     """
     parts: list[bytes] = []
-    for key, value in sorted(box.items()):
+    try:
+        for key, value in sorted(box.items()):
+            size = len(value)
+            parts += (
+                _LENGTHS[len(key)],
+                key,
+                _LENGTHS[size] if size <= MAX_KEY_LENGTH else size.to_bytes(2, "big"),
+                value,
+            )
+        parts.append(b"\0\0")
+        return b"".join(parts)
+    except (IndexError, OverflowError, TypeError):
+        _complain(box)
+        raise
+
+
+def _complain(box: Mapping[Any, Any]) -> None:
+    """Raise what `serialize` says about a box that cannot be sent."""
+    for key, value in box.items():
         if type(key) is str:
             raise TypeError(f"Unicode key not allowed: {key!r}")
         if type(value) is str:
             raise TypeError(f"Unicode value for key {key!r} not allowed: {value!r}")
         if len(key) > MAX_KEY_LENGTH:
             raise TooLong(True, True, key, None)
-        size = len(value)
-        if size > MAX_VALUE_LENGTH:
+        if len(value) > MAX_VALUE_LENGTH:
             raise TooLong(False, True, value, key)
-        parts += (
-            _LENGTHS[len(key)],
-            key,
-            _LENGTHS[size] if size <= MAX_KEY_LENGTH else size.to_bytes(2, "big"),
-            value,
-        )
-    parts.append(b"\0\0")
-    return b"".join(parts)
 
 
-class BoxReader:
+class BoxReader(Generic[_Box]):
     """
     Takes bytes, and gives boxes.
 
     After `feed()`, call `next_box()` until it answers None. Cost is linear in the
     bytes fed, however they are cut.
+
+    Args:
+        make: what makes an empty box.
     """
 
-    __slots__ = ("_box", "_buffer", "_key", "_size", "_start")
+    __slots__ = ("_box", "_buffer", "_key", "_make", "_size", "_start")
 
-    def __init__(self) -> None:
+    def __init__(self, make: Callable[[], _Box]) -> None:
+        self._make = make
         self._buffer: bytes | bytearray = b""
         self._start = 0
-        self._box: dict[bytes, bytes] = {}
+        self._box = make()
         self._key: bytes | None = None
         self._size = 0  # of what of this box has been taken
 
@@ -83,7 +98,7 @@ class BoxReader:
             self._start = 0
         buffer += data
 
-    def next_box(self) -> dict[bytes, bytes] | None:
+    def next_box(self) -> _Box | None:
         """
         The next box, or None if it is incomplete.
 
@@ -91,33 +106,37 @@ class BoxReader:
             TooLong: a key, or the box, is longer than allowed. There is no way on.
         """
         buffer = self._buffer
-        start = self._start
+        begun = start = self._start
         end = len(buffer)
         key = self._key
         box = self._box
-        while start + 2 <= end:
+        whole = type(buffer) is bytes  # a part of it is bytes as well, and needs no copy
+        while (begin := start + 2) <= end:
             size = buffer[start] << 8 | buffer[start + 1]
-            begin = start + 2
             if key is None and size > MAX_KEY_LENGTH:
                 raise TooLong(True, False, None, None)
             if begin + size > end:
                 break
             start = begin + size
-            self._size += 2 + size
-            if self._size > MAX_BOX_LENGTH:
+            if self._size + start - begun > MAX_BOX_LENGTH:
                 raise TooLong(False, False, None, key)
-            if key is not None:
-                box[key] = bytes(buffer[begin:start])
-                key = None
-            elif size:
-                key = bytes(buffer[begin:start])
+            if size or key is not None:
+                part: Any = buffer[begin:start]
+                if not whole:
+                    part = bytes(part)
+                if key is None:
+                    key = part
+                else:
+                    box[key] = part
+                    key = None
             else:
                 self._key = None
-                self._box = {}
+                self._box = self._make()
                 self._size = 0
                 self._keep(start)
                 return box
         self._key = key
+        self._size += start - begun
         self._keep(start)
         return None
 

@@ -12,10 +12,9 @@ from reactorlib.protocols.ftp._address import (
     parsePWDResponse,
     toSegments,
 )
-from reactorlib.protocols.ftp._client import (
-    FTPClient,
-    FTPClientBasic,
-    FTPCommand,
+from reactorlib.protocols.ftp._client import FTPClient
+from reactorlib.protocols.ftp._client_basic import FTPClientBasic, FTPCommand
+from reactorlib.protocols.ftp._client_data import (
     FTPDataPortFactory,
     ProtocolWrapper,
     SenderProtocol,
@@ -50,6 +49,17 @@ from reactorlib.protocols.ftp._errors import (
     UnexpectedResponse,
     UnsupportedNetworkProtocolError,
     errnoToFailure,
+)
+from reactorlib.protocols.ftp._files import (
+    FileConsumer,
+    _FileReader,  # noqa: F401
+    _FileWriter,  # noqa: F401
+)
+from reactorlib.protocols.ftp._interfaces import (
+    IFinishableConsumer,
+    IFTPShell,
+    IReadFile,
+    IWriteFile,
 )
 from reactorlib.protocols.ftp._listing import (
     FTPFileListProtocol,
@@ -129,15 +139,8 @@ from reactorlib.protocols.ftp._server import (
     FTPOverflowProtocol,
 )
 from reactorlib.protocols.ftp._shell import (
-    FileConsumer,
     FTPAnonymousShell,
     FTPShell,
-    IFinishableConsumer,
-    IFTPShell,
-    IReadFile,
-    IWriteFile,
-    _FileReader,  # noqa: F401
-    _FileWriter,  # noqa: F401
     _isGlobbingExpression,  # noqa: F401
 )
 

@@ -13,6 +13,7 @@ from reactorlib.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from reactorlib.internet.protocol import Protocol, connectionDone
 from reactorlib.protocols.haproxy._wire import HeaderReader, InvalidProxyHeader, ProxyHeader
 from reactorlib.protocols.policies import ProtocolWrapper, WrappingFactory
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 
 __all__ = ["HEADER_TIMEOUT", "HAProxyProtocolWrapper", "HAProxyWrappingFactory", "Trusted"]
@@ -95,7 +96,13 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
         self._refuse(f"no PROXY header within {self.factory._timeout} seconds")
 
     def _refuse(self, why: str) -> None:
-        _log.warning("connection from %r dropped: %s", self.transport.getPeer(), why)
+        note(
+            _log,
+            "connection from %r dropped: %s",
+            self.transport.getPeer(),
+            why,
+            level=logging.WARNING,
+        )
         self._reader = None
         self.abortConnection()
 
@@ -227,6 +234,11 @@ class HAProxyWrappingFactory(WrappingFactory[HAProxyProtocolWrapper]):
     def buildProtocol(self, addr: Any) -> HAProxyProtocolWrapper | None:
         """What reads the header; None for a peer that is not trusted."""
         if self._trusted is not None and addr not in self._trusted:
-            _log.warning("connection from %r refused: it is no trusted proxy", addr)
+            note(
+                _log,
+                "connection from %r refused: it is no trusted proxy",
+                addr,
+                level=logging.WARNING,
+            )
             return None
         return HAProxyProtocolWrapper(self)

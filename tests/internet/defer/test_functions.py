@@ -350,6 +350,7 @@ def test_a_report_has_the_traceback_of_the_error(caplog: pytest.LogCaptureFixtur
 def test_logError_reports_and_passes_the_failure_on(caplog: pytest.LogCaptureFixture) -> None:
     d = fail(Boom()).addErrback(logError)
     assert reported(caplog) == [Boom]
+    assert caplog.messages == ["Unhandled Error"]
     assert outcome(d) is Boom
     del d
     assert reported(caplog) == [Boom]

@@ -255,6 +255,22 @@ async def test_errors_that_it_does_not_declare(errors: Any) -> None:
     assert isinstance(error, amp.BadLocalReturn)
 
 
+async def test_the_old_name_of_locateResponder_still_serves() -> None:
+    class Old(Calculator):
+        def lookupFunction(self, name: bytes) -> Any:
+            return super().lookupFunction(Sum.commandName if name == b"old" else name)
+
+    async with connected(server=Old) as (near, _):
+        with pytest.warns(PendingDeprecationWarning, match="Override locateResponder") as warned:
+            answer = await soon(near.callRemoteString(b"old", a=b"1", b=b"2"))
+        assert answer[b"total"] == b"3"
+        assert warned[0].filename == __file__
+        with pytest.warns(PendingDeprecationWarning, match="Call locateResponder"):
+            assert near.lookupFunction(Sum.commandName) is not None
+        with pytest.warns(PendingDeprecationWarning):
+            assert near.lookupFunction(b"nothing") is None
+
+
 async def test_commands_that_nobody_knows() -> None:
     async with connected() as (near, _):
         with pytest.raises(amp.UnhandledCommand):
@@ -280,6 +296,52 @@ async def test_what_was_asked_fails_with_the_connection() -> None:
             await soon(asked)
         with pytest.raises(ConnectionClosed):
             await soon(near.callRemote(Sum, a=1, b=1))
+
+
+async def test_a_failure_that_is_left_ends_the_connection(errors: Any) -> None:
+    async with connected() as (near, _):
+        near.callRemote(Sum, a=1, b=1).addCallback(lambda _: 1 // 0)
+        await soon(near.lost)
+    assert [type(error) for error in errors.take()] == [ZeroDivisionError]
+
+
+@pytest.mark.parametrize("handled", ["no", "before", "while", "awaited before", "awaited while"])
+async def test_a_failure_after_a_wait_is_nobodys_either(handled: str, errors: Any) -> None:
+    """A callback waits for something else when the answer has come, and then fails."""
+    waited: Deferred[None] = Deferred()
+    begun = asyncio.Event()
+
+    def wait(_: object) -> Deferred[None]:
+        begun.set()
+        return waited
+
+    async def wait_for(asked: Any) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await asked
+
+    seen: list[Any] = []
+    waiting = None
+    async with connected() as (near, _):
+        asked = near.callRemote(Sum, a=1, b=1).addCallback(wait)
+        if handled == "before":
+            asked.addErrback(seen.append)
+        elif handled == "awaited before":
+            waiting = asyncio.create_task(wait_for(asked))
+        await soon(begun.wait())
+        if handled == "while":
+            asked.addErrback(seen.append)
+        elif handled == "awaited while":
+            waiting = asyncio.create_task(wait_for(asked))
+            await asyncio.sleep(0)
+        waited.errback(ZeroDivisionError())
+        if waiting is not None:
+            await soon(waiting)
+        if handled == "no":
+            await soon(near.lost)
+            assert [type(error) for error in errors.take()] == [ZeroDivisionError]
+        else:
+            assert await soon(near.callRemote(Sum, a=2, b=2)) == {"total": 4}
+            assert len(seen) == (waiting is None)
 
 
 async def test_a_question_may_be_given_up() -> None:

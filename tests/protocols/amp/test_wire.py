@@ -27,7 +27,7 @@ boxes = st.lists(
 
 def read(pieces: list[bytes]) -> tuple[Boxes, str]:
     """The boxes, and whether a key was too long, or something is left over."""
-    reader = BoxReader()
+    reader = BoxReader[dict[bytes, bytes]](dict)
     found: Boxes = []
     try:
         for piece in pieces:

@@ -1,0 +1,154 @@
+"""
+Run the benchmarks, and keep what they print in `RESULTS.md`.
+
+Usage: python -m benchmarks [--quick] [--only NAME] [--help]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks._report import machine
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+_HEAD = """\
+# Results
+
+What `python -m benchmarks` has measured, each part with its date. `README.md` says what the
+columns mean, and `NOTES.md` what limits the rows. Times from different parts, or of different
+days, are not to be compared: the ratios are, which are taken within one round. A spread above
+15 % means that the machine did something else as well.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the results: what is run for it, and what it is called."""
+
+    title: str
+    module: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """As one types it."""
+        return " ".join(["python -m", f"benchmarks.{self.module}", *self.options])
+
+
+PARTS = {
+    "echo": Part("Echo, a CPU each", "echo"),
+    "echo-same-cpu": Part("Echo, one CPU for client and server", "echo", ("--same-cpu",)),
+    "lines": Part("Lines and strings", "lines"),
+    "defer": Part("Deferreds", "defer"),
+    "timers": Part("Timers", "timers"),
+    "connections": Part("Connections and TLS", "connections"),
+    "udp": Part("Datagrams", "udp"),
+    "threads": Part("Threads", "threads"),
+    "processes": Part("Processes", "processes"),
+    "amp": Part("AMP", "amp"),
+}
+
+
+def measure(part: Part, quick: bool, twisted_python: str) -> str | None:
+    """What the benchmark prints; None if it fails. What it says of failed peers is shown."""
+    command = [sys.executable, "-m", f"benchmarks.{part.module}", *part.options]
+    command += ["--twisted-python", twisted_python, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        print(f"{part.command}: exit status {done.returncode}\n{done.stdout}", file=sys.stderr)
+        return None
+    return done.stdout
+
+
+def section(part: Part, printed: str, date: datetime.date) -> str:
+    """A part of the results as Markdown."""
+    about: dict[str, str] = {}
+    lines = iter(printed.splitlines())
+    for line in lines:  # the machine, the versions, and last the run
+        name, _, value = line.partition(": ")
+        about[name] = value
+        if name == "run":
+            break
+    hardware = ", ".join(f"{about[name]}" for name in ("CPU", "kernel"))
+    text = [
+        f"## {part.title}",
+        "",
+        f"`{part.command}`, {date}: {about['run']}. {about['cores']} cores, {hardware}; "
+        f"{about['versions']}; {about['Twisted']}.",
+        "",
+    ]
+    for line in lines:
+        if line.startswith("|") or (not line and text[-1]):
+            text.append(line)
+        elif line.startswith("target:"):
+            text.append(f"{line[0].upper()}{line[1:]}.")
+        elif line:
+            text += [f"### {line}", ""]
+    return "\n".join(text).strip() + "\n"
+
+
+def kept(results: Path) -> dict[str, str]:
+    """The parts of a file of results, by their titles."""
+    try:
+        text = results.read_text()
+    except FileNotFoundError:
+        return {}
+    parts = text.split("\n## ")[1:]
+    return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks",
+        description="Run the benchmarks, and keep what they print in benchmarks/RESULTS.md.",
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round of each, printed and not kept")
+    add("--only", action="append", choices=PARTS, help="only this one (repeatable)")
+    add("--results", metavar="FILE", type=Path, default=RESULTS, help="another file of results")
+    add(
+        "--twisted-python",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has Twisted, if this one has not",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run what was asked for, and return how many benchmarks failed."""
+    options = parse_arguments()
+    print(", ".join(machine().values()), file=sys.stderr)
+    failed = 0
+    for key in options.only or PARTS:
+        part = PARTS[key]
+        if options.quick and part.options and not options.only:
+            continue  # it is measured without them
+        begun = time.monotonic()
+        printed = measure(part, options.quick, options.twisted_python)
+        print(f"{part.command}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        if printed is None:
+            failed += 1
+            continue
+        text = section(part, printed, datetime.date.today())
+        if options.quick:
+            print(text, flush=True)
+            continue
+        # After each: an hour's results do not depend on the last of them.
+        sections = kept(options.results) | {part.title: text}
+        known = [each.title for each in PARTS.values()]
+        order = sorted(sections, key=lambda title: (*known, title).index(title))
+        options.results.write_text("\n".join([_HEAD, *(sections[title] for title in order)]))
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Telnet, terminals, and a Python prompt into a running program."""

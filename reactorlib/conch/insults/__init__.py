@@ -1,0 +1,1 @@
+"""Terminals: what a VT100 and its descendants send and understand."""

@@ -1,0 +1,1 @@
+"""Objects kept in files: saved applications, versions of classes, small databases."""

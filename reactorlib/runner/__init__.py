@@ -1,0 +1,1 @@
+"""Programs that other programs run under: a monitor of processes, and an inetd."""

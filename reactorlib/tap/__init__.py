@@ -1,0 +1,1 @@
+"""What builds services from command lines: each module has `Options` and `makeService`."""

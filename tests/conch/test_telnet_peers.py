@@ -1,0 +1,212 @@
+"""The telnet client that people have, and Twisted's, over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from zope.interface import implementer
+
+from reactorlib.conch.telnet import (
+    AuthenticatingTelnetProtocol,
+    ITelnetProtocol,
+    OptionRefused,
+    StatefulTelnetProtocol,
+    TelnetBootstrapProtocol,
+    TelnetProtocol,
+    TelnetTransport,
+)
+from reactorlib.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from reactorlib.cred.portal import IRealm, Portal
+from reactorlib.internet import reactor
+from reactorlib.internet.protocol import ClientCreator, Protocol
+
+from ._peers import LIMIT, needs_telnet, raw, serving, telnet
+
+
+class Echo(StatefulTelnetProtocol):
+    """Says each line again."""
+
+    state = "Line"
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"Welcome.\n")
+
+    def telnet_Line(self, line: bytes) -> None:
+        self.transport.write(b"you said '%b'\n" % line)
+        if line == b"bye":
+            self.transport.loseConnection()
+
+
+class Keys(TelnetProtocol):
+    """Says each key again, and how large the window is."""
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"Ready.\n")
+
+    def terminalSize(self, width: int, height: int) -> None:
+        self.transport.write(b"size %d %d\n" % (width, height))
+
+    def dataReceived(self, data: bytes) -> None:
+        for key in data:
+            self.transport.write(b"<%d>" % key)
+        if b"\x04" in data:
+            self.transport.loseConnection()
+
+
+@implementer(IRealm)
+class Realm:
+    logouts = 0
+
+    def __init__(self, make: Any) -> None:
+        self.make = make
+
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Any:
+        return ITelnetProtocol, self.make(), self.log_out
+
+    def log_out(self) -> None:
+        self.logouts += 1
+
+
+def login(make: Any) -> tuple[Any, Realm]:
+    realm = Realm(make)
+    portal = Portal(realm, [InMemoryUsernamePasswordDatabaseDontUse(alice=b"wonder")])
+
+    return lambda: TelnetTransport(QuickLogin, portal), realm
+
+
+class QuickLogin(AuthenticatingTelnetProtocol):
+    failureDelay = 0
+
+
+@needs_telnet
+async def test_lines_with_the_telnet_client() -> None:
+    async with serving(lambda: TelnetTransport(Echo)) as port, telnet(port) as terminal:
+        await terminal.expect(b"Welcome.\r\n")
+        terminal.type("caf\u00e9 \u00ff\n".encode())
+        await terminal.expect("you said 'caf\u00e9 \u00ff'\r\n".encode())
+        terminal.type(b"bye\n")
+        await terminal.expect(b"you said 'bye'\r\n")
+        await terminal.wait_for_end()
+
+
+@needs_telnet
+async def test_a_login_with_the_telnet_client() -> None:
+    build, realm = login(Echo)
+    async with serving(build) as port, telnet(port) as terminal:
+        await terminal.expect(b"Username: ")
+        terminal.type(b"alice\n")
+        await terminal.expect(b"Password: ")
+        terminal.type(b"nonsense\n")
+        await terminal.expect(b"Authentication failed")
+        await terminal.expect(b"Username: ")
+        terminal.type(b"alice\n")
+        await terminal.expect(b"Password: ")
+        terminal.type(b"wonder\n")
+        await terminal.expect(b"Welcome.\r\n")
+        # The name is shown by the client, the password by nobody.
+        assert terminal.everything.count(b"alice") == 2
+        assert b"wonder" not in terminal.everything
+        assert b"nonsense" not in terminal.everything
+        terminal.type(b"hello\n")
+        shown = await terminal.expect(b"you said 'hello'")
+        assert shown.count(b"hello") == 2
+        terminal.type(b"bye\n")
+        await terminal.wait_for_end()
+    assert realm.logouts == 1
+
+
+@needs_telnet
+async def test_keys_and_the_window_with_the_telnet_client() -> None:
+    """Each key comes as it is pressed, Ctrl-C and the arrows too, and the client shows none."""
+    build, realm = login(lambda: TelnetBootstrapProtocol(Keys))
+    async with serving(build) as port, telnet(port) as terminal:
+        await terminal.expect(b"Username: ")
+        terminal.type(b"alice\n")
+        await terminal.expect(b"Password: ")
+        terminal.type(b"wonder\n")
+        await terminal.expect(b"Ready.\r\n")
+        await terminal.expect(b"size 100 30\r\n")
+        for key, codes in [
+            (b"x", b"<120>"),
+            (b"\x03", b"<3>"),
+            (b"\x1b[A", b"<27><91><65>"),
+            (b"\x7f", b"<127>"),
+            (b"\r", b"<13>"),
+        ]:
+            terminal.type(key)
+            assert (await terminal.expect(codes)) == codes
+        terminal.type(b"\x04")
+        await terminal.wait_for_end()
+    assert realm.logouts == 1
+
+
+async def test_who_hangs_up_is_logged_out() -> None:
+    build, realm = login(Echo)
+    async with serving(build) as port, raw(port) as peer:
+        await peer.expect(b"Username: ")
+        peer.type(b"alice\r\nwonder\r\nhello\r\n")
+        await peer.expect(b"you said 'hello'\r\n")
+    assert realm.logouts == 1
+
+
+async def test_twisted_negotiates_with_us() -> None:
+    """Our server, and Twisted's telnet as the client, each asking the other."""
+    theirs: Any = pytest.importorskip("twisted.conch.telnet")
+    make_theirs: Any = theirs.TelnetTransport
+
+    class Ours(TelnetProtocol):
+        def connectionMade(self) -> None:
+            agreed.append(self.transport.do(b"\x1f"))
+            agreed.append(self.transport.will(b"\x01"))
+            agreed.append(self.transport.do(b"\x63"))
+            greeted.set()
+
+        def enableLocal(self, option: bytes) -> bool:
+            return option == b"\x01"
+
+        def enableRemote(self, option: bytes) -> bool:
+            return option == b"\x1f"
+
+        def unhandledSubnegotiation(self, command: bytes, data: list[bytes]) -> None:
+            sizes.append((command, b"".join(data)))
+            self.transport.write(b"done \xff\n")
+
+    class Theirs(theirs.TelnetProtocol):  # type: ignore[misc]
+        def enableLocal(self, option: bytes) -> bool:
+            return option == b"\x1f"
+
+        def enableRemote(self, option: bytes) -> bool:
+            return option == b"\x01"
+
+        def dataReceived(self, data: bytes) -> None:
+            got.append(data)
+            if b"\n" in data:
+                finished.set()
+
+    class Link(Protocol):
+        def connectionMade(self) -> None:
+            client.makeConnection(self.transport)
+
+        def dataReceived(self, data: bytes) -> None:
+            client.dataReceived(data)
+
+    agreed: list[Any] = []
+    sizes: list[Any] = []
+    got: list[bytes] = []
+    greeted, finished = asyncio.Event(), asyncio.Event()
+    client: Any = make_theirs(Theirs)
+    async with serving(lambda: TelnetTransport(Ours)) as port:
+        link = await ClientCreator(reactor, Link).connectTCP("127.0.0.1", port)
+        async with asyncio.timeout(LIMIT):
+            await greeted.wait()
+            assert await agreed[0] is True
+            assert await agreed[1] is True
+            with pytest.raises(OptionRefused):
+                await agreed[2]
+            client.requestNegotiation(b"\x1f", b"\0\xff\0\x18")
+            await finished.wait()
+        assert sizes == [(b"\x1f", b"\0\xff\0\x18")]
+        assert b"".join(got) == b"done \xff\n"
+        link.transport.loseConnection()

@@ -1,0 +1,328 @@
+"""`reactord --workers`: several processes that serve, and the one that looks after them."""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ._reactord import LIMIT, SERVER, Daemon, ended, read_line
+
+#: Notes each request that it reads, in a file of its process, before it answers a moment later.
+SLOW = """
+import os
+from reactorlib.application import service, strports
+from reactorlib.internet import reactor
+from reactorlib.internet.protocol import Factory
+from reactorlib.protocols.basic import LineReceiver
+
+class Line(LineReceiver):
+    delimiter = b"\\n"
+    def lineReceived(self, line):
+        with open(f"seen.{os.getpid()}", "ab", buffering=0) as file:
+            file.write(line + b"\\n")
+        reactor.callLater(0.02, self.answer, line)
+    def answer(self, line):
+        self.sendLine(line + b" %d" % os.getpid())
+        self.transport.loseConnection()
+
+class Port(service.Service):
+    def privilegedStartService(self):
+        with open("port", "w") as file:
+            file.write(str(server.getHost().port))
+
+application = service.Application("server")
+server = strports.service("tcp:0:interface=127.0.0.1:backlog=1000", Factory.forProtocol(Line))
+server.setServiceParent(application)
+Port().setServiceParent(application)
+"""
+
+
+def children(pid: int) -> list[int]:
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+class Load:
+    """Clients that ask, one request for each connection, until they are refused or told to stop."""
+
+    def __init__(self, daemon: Daemon, clients: int = 8) -> None:
+        self._port = daemon.port
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._answered = threading.Condition()
+        #: By request, the process that has answered.
+        self.answered: dict[str, int] = {}
+        #: Requests that were sent and not answered.
+        self.lost: set[str] = set()
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,)) for number in range(clients)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, client: int) -> None:
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            request = f"{client}-{number}"
+            try:
+                connection = socket.create_connection(("127.0.0.1", self._port), LIMIT)
+            except ConnectionRefusedError:
+                return
+            except ConnectionResetError:
+                continue
+            with connection:
+                connection.settimeout(LIMIT)
+                answer = b""
+                try:
+                    connection.sendall(request.encode() + b"\n")
+                    while not answer.endswith(b"\n"):
+                        more = connection.recv(100)
+                        if not more:
+                            break
+                        answer += more
+                except (ConnectionResetError, BrokenPipeError):
+                    pass
+            with self._answered:
+                words = answer.decode().split()
+                if len(words) == 2 and words[0] == request:
+                    self.answered[request] = int(words[1])
+                else:
+                    self.lost.add(request)
+                self._answered.notify_all()
+
+    def wait(self, enough: Callable[[], bool]) -> None:
+        """Until that is so, which can change with each answer."""
+        with self._answered:
+            assert self._answered.wait_for(enough, LIMIT)
+
+    def wait_for(self, count: int) -> None:
+        """Until so many more are answered."""
+        goal = len(self.answered) + count
+        self.wait(lambda: len(self.answered) >= goal)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.join()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(LIMIT)
+            assert not thread.is_alive()
+
+    def served(self) -> collections.Counter[int]:
+        """By process, how many it has answered."""
+        return collections.Counter(self.answered.values())
+
+
+def seen(folder: Path) -> dict[str, int]:
+    """By request that a process has read, that process."""
+    return {
+        line: int(path.name.partition(".")[2])
+        for path in folder.glob("seen.*")
+        for line in path.read_text().splitlines()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("processes", [1, 4])
+def test_a_signal_under_load_loses_no_request(daemon: Daemon, loop: str, processes: int) -> None:
+    """Whatever a worker has read it answers, before it ends; and every worker takes part."""
+    daemon.write("app.tac", SLOW)
+    how = ["--grace", "10"] if processes == 1 else ["--workers", str(processes)]
+    process = daemon.start("--reactor", loop, *how, "-y", "app.tac")
+    workers = children(process.pid) if processes > 1 else [process.pid]
+    assert len(workers) == processes
+    load = Load(daemon)
+    load.wait(lambda: len(load.served()) == processes and len(load.answered) > 200)
+    assert daemon.end(process) == -signal.SIGTERM
+    load.join()
+    assert load.served().keys() == set(workers)
+    assert seen(daemon.folder).keys() - load.answered.keys() == set()
+    if sys.platform == "linux":
+        # Nobody who has connected is reset, either.
+        assert load.lost == set()
+    assert all(not Path(f"/proc/{pid}").exists() for pid in workers)
+    assert not (daemon.folder / "reactord.pid").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_loses_only_its_own(daemon: Daemon) -> None:
+    daemon.write("app.tac", SLOW)
+    process = daemon.start("--workers", "4", "-y", "app.tac")
+    before = children(process.pid)
+    load = Load(daemon)
+    load.wait(lambda: len(load.served()) == 4)
+    victim = before[1]
+    os.kill(victim, signal.SIGKILL)
+    # Another takes its place, and serves.
+    load.wait(lambda: bool(load.served().keys() - set(before)))
+    load.wait_for(200)
+    load.stop()
+    after = children(process.pid)
+    assert len(after) == 4
+    assert set(before) - set(after) == {victim}
+    taken = seen(daemon.folder)
+    assert {taken[request] for request in load.lost if request in taken} <= {victim}
+    unread = {request for request in load.lost if request not in taken}
+    assert len(unread) <= 8  # in the hands of the one that was killed
+    assert daemon.end(process) == -signal.SIGTERM
+    assert f"(process {victim}) was killed by SIGKILL; starting another" in daemon.out
+
+
+def test_each_worker_has_a_socket_of_its_own(daemon: Daemon) -> None:
+    process = daemon.start("--workers", "2", "-y", "app.tac")
+    assert len(children(process.pid)) == 2
+    answers: set[str] = set()
+    for _ in range(200):
+        answers.add(daemon.ask()[1])
+        if len(answers) == 2:
+            break
+    assert answers == set(map(str, children(process.pid)))
+    listening = f"{daemon.port:04X} 00000000:0000 0A"
+    table = Path(f"/proc/{process.pid}/net/tcp").read_text()
+    assert len(re.findall(listening, table)) == 2
+    assert daemon.end(process) == -signal.SIGTERM
+
+
+def test_a_connection_that_waits_for_a_dead_worker_is_served_by_the_next(daemon: Daemon) -> None:
+    """The queue is the supervisor's to keep."""
+    process = daemon.start("--workers", "1", "-y", "app.tac")
+    (worker,) = children(process.pid)
+    os.kill(worker, signal.SIGSTOP)
+    with daemon.connect() as connection:
+        connection.sendall(b"hello\n")
+        os.kill(worker, signal.SIGKILL)
+        word, other = read_line(connection).split()
+    assert (word, int(other)) == ("hello", children(process.pid)[0])
+    assert int(other) != worker
+    daemon.end(process)
+
+
+def test_if_the_supervisor_is_killed_the_workers_end(daemon: Daemon) -> None:
+    process = daemon.start("--workers", "2", "-y", "app.tac")
+    descriptors = [os.pidfd_open(pid) for pid in children(process.pid)]
+    daemon.ask()
+    process.kill()
+    process.wait()
+    for descriptor in descriptors:
+        assert ended(descriptor)
+        os.close(descriptor)
+    assert "The supervisor is gone: stopping" in daemon.out
+    # And the next one begins.
+    again = daemon.start("--workers", "2", "-y", "app.tac")
+    daemon.ask()
+    assert daemon.end(again) == -signal.SIGTERM
+
+
+def test_a_worker_that_does_not_end_in_time_is_killed(daemon: Daemon) -> None:
+    from reactorlib.application import _workers
+
+    assert _workers._BEYOND_GRACE == 5.0  # what the test below makes shorter
+    daemon.write(
+        "app.tac",
+        SERVER + "from reactorlib.application import _workers\n"
+        "_workers._BEYOND_GRACE = 0.1\n"
+        "from reactorlib.internet.defer import Deferred\n"
+        "class Stays(service.Service):\n"
+        "    def stopService(self, grace=None):\n"
+        "        return Deferred()\n"
+        "Stays().setServiceParent(application)\n",
+    )
+    process = daemon.start("--workers", "2", "--grace", "0.1", "-y", "app.tac")
+    assert daemon.end(process) == -signal.SIGTERM
+    assert "has not ended in time: killing it" in daemon.out
+
+
+def test_if_a_worker_cannot_start_nothing_does(daemon: Daemon) -> None:
+    daemon.write(
+        "app.tac",
+        SERVER + "class Fails(service.Service):\n"
+        "    async def startService(self):\n"
+        "        raise RuntimeError('no luck')\n"
+        "Fails().setServiceParent(application)\n",
+    )
+    for how in ([], ["-n"]):
+        done = daemon.run(*how, "--workers", "2", "-y", "app.tac")
+        assert done.returncode == 1
+        assert re.fullmatch(r"reactord: app\.tac:\d+: RuntimeError: no luck\n", done.stderr)
+        assert not (daemon.folder / "reactord.pid").exists()
+        with pytest.raises(ConnectionRefusedError):
+            daemon.connect()
+
+
+def test_workers_that_die_soon_are_started_with_pauses(daemon: Daemon) -> None:
+    daemon.write(
+        "app.tac",
+        SERVER + "from reactorlib.internet import reactor\n"
+        "class Dies(service.Service):\n"
+        "    def startService(self):\n"
+        "        super().startService()\n"
+        "        if os.path.exists('die'):\n"
+        "            os._exit(7)\n"
+        "Dies().setServiceParent(application)\n",
+    )
+    process = daemon.start("--workers", "1", "-y", "app.tac")
+    daemon.write("die", "")
+    os.kill(children(process.pid)[0], signal.SIGKILL)
+    out = ""
+    while "in 0.50 s" not in out:  # within the time that the whole test may take
+        out = daemon.out
+    assert re.findall(r"starting another in (\S+) s", out) == ["0.00", "0.25", "0.50"]
+    assert "has exited with 7" in out
+    (daemon.folder / "die").unlink()
+    daemon.ask()
+    assert daemon.end(process) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_workers_write_to_the_new_log_file(daemon: Daemon, number: int) -> None:
+    """Moved by another program, or put aside by the supervisor."""
+    daemon.write("app.tac", SERVER.replace("self.sendLine", "print('line'); self.sendLine"))
+    process = daemon.start("--workers", "2", "-l", "log", "-y", "app.tac")
+    if number == signal.SIGHUP:
+        os.rename(daemon.folder / "log", daemon.folder / "log.1")
+    process.send_signal(number)
+    if number == signal.SIGHUP:
+        assert daemon.manager.told()["RELOADING"] == "1"
+        assert daemon.manager.told()["STATUS"] == "2 workers"
+    # Workers say nothing of it but in the log: within the time that a test may take.
+    log = daemon.folder / "log"
+    while not log.exists() or log.read_text().count("Received SIGHUP: reloading") < 2:
+        pass
+    daemon.ask()
+    assert daemon.end(process) == -signal.SIGTERM
+    assert "line" in log.read_text()
+    assert "starting up" in daemon.text("log.1")
+
+
+def test_an_interrupt_at_the_terminal_drains_the_workers(daemon: Daemon) -> None:
+    """It goes to all of them, and so may the supervisor's word of it a moment later."""
+    process = daemon.start("--workers", "2", "--grace", "20", "-y", "app.tac")
+    with daemon.connect() as connection:
+        connection.sendall(b"before\n")
+        read_line(connection)
+        for pid in [*children(process.pid), process.pid]:
+            os.kill(pid, signal.SIGINT)
+        daemon.manager.wait("STOPPING")
+        connection.sendall(b"after\n")
+        assert read_line(connection).startswith("after ")
+    assert process.wait(LIMIT) == -signal.SIGINT
+
+
+def test_workers_in_the_background(daemon: Daemon) -> None:
+    done = daemon.run("--workers", "2", "-y", "app.tac")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(daemon.ask()[1]) in children(daemon.pid)
+    daemon.end_daemon()
+    assert daemon.text("reactord.log").endswith("Server Shut Down.\n")
+    assert not (daemon.folder / "reactord.pid").exists()

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from reactorlib.python.deprecate import deprecated
@@ -24,6 +24,7 @@ __all__ = [
     "bytesEnviron",
     "cmp",
     "comparable",
+    "currentframe",
     "execfile",
     "intToBytes",
     "ioType",
@@ -144,6 +145,14 @@ def ioType(fileIshObject: Any, default: Any = str) -> Any:
     if isinstance(fileIshObject, (codecs.StreamReader, codecs.StreamReaderWriter)):
         return str if encoding else bytes
     return default
+
+
+def currentframe(n: int = 0) -> FrameType | None:
+    """The frame of the caller, or of the one `n` calls before it; None if there are not so many."""
+    try:
+        return sys._getframe(n + 1)
+    except ValueError:
+        return None
 
 
 def nativeString(s: str | bytes) -> str:

@@ -47,6 +47,8 @@ EXTRAS = {
     "persisted/_encryption.py": {"cryptography"},
     "scripts/trial.py": {"uvloop"},
     "trial/reporter.py": {"subunit"},
+    "python/shortcut.py": {"pythoncom", "win32com"},
+    "python/url.py": {"hyperlink"},
 }
 
 

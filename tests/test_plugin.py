@@ -374,6 +374,26 @@ def test_a_service_maker_is_listed_and_used(distribution: Distribution, value: s
     assert maker.makeService(options).motto == "carpe diem"
 
 
+def test_the_users_plugins_come_before_our_own(
+    distribution: Distribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = [maker.tapname for maker in getPlugins(IServiceMaker)]
+    distribution.name("reactorlib.services", **{"of-others": "bon_mots_tap"})
+    dropped = tmp_path / "dropped"
+    dropped.mkdir()
+    (dropped / "mottoes.py").write_text(
+        "from reactorlib.application.service import ServiceMaker\n"
+        "motto = ServiceMaker('Mottoes', 'no.such.module', 'Says mottoes', 'motto')\n"
+    )
+    import reactorlib.plugins
+
+    monkeypatch.setattr(
+        reactorlib.plugins, "__path__", [*reactorlib.plugins.__path__, str(dropped)]
+    )
+    found = [maker.tapname for maker in getPlugins(IServiceMaker)]
+    assert found == ["motto", "of-others", *own]
+
+
 def test_a_service_maker_imports_its_module_when_it_is_used(distribution: Distribution) -> None:
     maker = ServiceMaker("Mottoes", "bon_mots_tap", "Says mottoes", "motto")
     assert IServiceMaker.providedBy(maker)

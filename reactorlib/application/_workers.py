@@ -13,10 +13,12 @@ and after a pause starting again. The pause grows while workers end soon after t
 start. If one cannot start at all before all have once been ready, everything ends:
 nothing is half-started.
 
-Signals. SIGTERM and SIGINT: the sockets are given up, workers are told to drain, and
-those that have not ended some seconds after their time of grace are killed. A second
-one is passed on, too, and has them end at once. SIGHUP is passed on. When the
-supervisor dies, however that happens, a pipe tells the workers, and they drain.
+Signals. SIGTERM and SIGINT: nobody new is let in where the system can do that, and a
+moment later, when those who were half-way have been accepted, the sockets are given
+up and workers told to drain; those that have not ended some seconds after their time
+of grace are killed. A second one is passed on, too, and has them end at once. SIGHUP
+is passed on. When the supervisor dies, however that happens, a pipe tells the
+workers, and they drain.
 """
 
 from __future__ import annotations
@@ -101,7 +103,9 @@ class Supervisor:
         count: how many.
         work: called in each worker with a `Worker`; what it returns is the exit status.
         take: called in each worker first, with its number: it takes its sockets.
-        give_up: called when all is to end: nothing is to be accepted any more.
+        hold_back: called when all is to end: nobody new is to be let in. It answers
+            for how many seconds those who are half-way may come in.
+        give_up: called after that: nothing is to be accepted any more.
         ready: called when all have once been ready.
         grace: how many seconds workers take to drain.
         reload: called at SIGHUP, before it is passed on.
@@ -115,6 +119,7 @@ class Supervisor:
         work: Callable[[Worker], int],
         *,
         take: Callable[[int], object],
+        hold_back: Callable[[], float],
         give_up: Callable[[], object],
         ready: Callable[[], object],
         grace: float,
@@ -124,6 +129,7 @@ class Supervisor:
     ) -> None:
         self._work = work
         self._take = take
+        self._hold_back = hold_back
         self._give_up = give_up
         self._tell_ready = ready
         self._grace = grace
@@ -134,6 +140,7 @@ class Supervisor:
         self._places = [_Place(number) for number in range(count)]
         self._poll = select.poll()
         self._ended_by: int | None = None
+        self._drain_at: float | None = None
         self._kill_at: float | None = None
         self._was_ready: set[int] | None = set()  # None once all have been
         self._failure: str | None = None
@@ -189,11 +196,13 @@ class Supervisor:
                 _send(place.pid, signal.SIGKILL)
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = None
+        if self._drain_at is not None and self._drain_at <= now:
+            self._drain()
         return self._ended_by is None or any(place.pid is not None for place in self._places)
 
     def _timeout(self) -> float | None:
         """How long to wait for anything, in milliseconds; None for ever."""
-        times = [] if self._kill_at is None else [self._kill_at]
+        times = [each for each in (self._drain_at, self._kill_at) if each is not None]
         if self._ended_by is None:
             times += [p.again for p in self._places if p.pid is None and p.again is not None]
         if self._interval is not None:
@@ -313,6 +322,14 @@ class Supervisor:
         if self._ended_by is None:
             _log.info("Received %s: draining the workers", signal.Signals(number).name)
             self._ended_by = number
+            self._drain_at = time.monotonic() + self._hold_back()
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Have the workers end; a second time, without waiting for anything."""
+        if self._drain_at is not None:
+            self._drain_at = None
             self._kill_at = time.monotonic() + self._grace + _BEYOND_GRACE
             self._give_up()
         self._send_all(signal.SIGTERM)

@@ -220,6 +220,7 @@ class StreamPort(ListeningNames):
             closed = succeed(None)
         closed.addCallback(lambda _: self._unbind())
         if grace is not None:
+            closed.addCallback(lambda _: _arrived())
             closed.addCallback(lambda _: self._await_end(grace))
         return closed.addCallback(self._stopped)
 
@@ -296,6 +297,29 @@ def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
         return loop if loop is not None and loop.remove_reader(sock) else None
     except (NotImplementedError, RuntimeError):
         return None
+
+
+#: How many turns of a loop there are at most between its accepting a socket and
+#: `connection_made`: a task's first step, and a call that this asks for; and one to
+#: spare, for loops that do it in another order.
+_TURNS_OF_ARRIVAL = 3
+
+
+def _arrived() -> Deferred[None] | None:
+    """Fires when what the loop has accepted so far has become connections."""
+    loop = running_loop()
+    if loop is None:
+        return None
+    arrived: Deferred[None] = Deferred()
+
+    def turn(left: int) -> None:
+        if left:
+            loop.call_soon(turn, left - 1)
+        elif not arrived.called:  # nor cancelled
+            arrived.callback(None)
+
+    loop.call_soon(turn, _TURNS_OF_ARRIVAL - 1)
+    return arrived
 
 
 def _name(factory: Any) -> str:

@@ -13,6 +13,7 @@ import socket
 from typing import Any
 
 from reactorlib.internet import tcp
+from reactorlib.internet._hold import filtered
 
 __all__ = ["SpreadPorts"]
 
@@ -50,6 +51,13 @@ class SpreadPorts:
             for sock in sockets.values():
                 sock.close()
             sockets.clear()
+
+    def hold_back(self) -> bool:
+        """Let nobody new in, at any of the sockets; whether that can be done."""
+        sockets = [port._socket for port in self._ports if port._socket is not None]
+        sockets += [sock for made in self._sockets for sock in made.values()]
+        done = [filtered(sock) for sock in sockets]
+        return True in done
 
     def close(self) -> None:
         """In the process that started the others: keep no queue alive any more."""

@@ -100,6 +100,9 @@ class CachedDropin:
         plugins: its plugins, each a `CachedPlugin`.
     """
 
+    #: The folder that it was found in.
+    folder: str = ""
+
     def __init__(self, moduleName: str, description: Any) -> None:
         self.moduleName = moduleName
         self.description = description
@@ -255,6 +258,7 @@ def getCache(module: ModuleType) -> dict[str, CachedDropin]:
                 entry = None if stamp is None else _to_json(dropin, stamp)
             if entry is not None:
                 now[name] = entry
+            dropin.folder = folder
             found.setdefault(name, dropin)
         if now != kept and os.path.isdir(folder):
             _write(path, now)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from zope.interface import directlyProvides
 
-from reactorlib.plugin._dropins import getCache
+from reactorlib.plugin._dropins import CachedDropin, getCache
 from reactorlib.plugin._installed import entryPointPlugins
 from reactorlib.plugin._interfaces import IPlugin, complain, group_of, listed_by
 
@@ -46,6 +47,9 @@ def getPlugins(interface: Any, package: ModuleType | None = None) -> Iterator[An
     """
     The plugins that provide an interface, or can be adapted to it.
 
+    First come what was dropped in, then entry points, and last what reactorlib has
+    itself: who takes the first of a name prefers the user's.
+
     A plugin that fails to load is named in the log, once, and left out. Plugins of
     an interface with the tag `LISTED` are loaded when something is asked of them
     that is not known without it; then the error is the asker's.
@@ -54,11 +58,22 @@ def getPlugins(interface: Any, package: ModuleType | None = None) -> Iterator[An
         interface: what they provide.
         package: the package whose modules are looked at, and no entry points then;
             None for `reactorlib.plugins`, and the entry points of the
-            interface's group after it.
+            interface's group.
     """
+    if package is not None:
+        yield from _dropped_in(interface, getCache(package).values())
+        return
+    package = import_module("reactorlib.plugins")
+    dropins = getCache(package).values()
+    own = os.path.dirname(str(package.__file__))
+    yield from _dropped_in(interface, [each for each in dropins if each.folder != own])
+    yield from _installed(interface)
+    yield from _dropped_in(interface, [each for each in dropins if each.folder == own])
+
+
+def _dropped_in(interface: Any, dropins: Iterable[CachedDropin]) -> Iterator[Any]:
     listed = listed_by(interface)
-    dropins = getCache(import_module("reactorlib.plugins") if package is None else package)
-    for dropin in dropins.values():
+    for dropin in dropins:
         for plugin in dropin.plugins:
             if listed and plugin.provides(interface) and plugin.listed.keys() >= listed.keys():
                 yield _Listed(interface, plugin.listed, plugin.load)
@@ -67,8 +82,10 @@ def getPlugins(interface: Any, package: ModuleType | None = None) -> Iterator[An
             adapted = _adapt(interface, plugin, where)
             if adapted is not None:
                 yield adapted
-    if package is not None:
-        return
+
+
+def _installed(interface: Any) -> Iterator[Any]:
+    listed = listed_by(interface)
     for entry in entryPointPlugins(group_of(interface)):
         if listed:
             known = {attribute: str(getattr(entry, of)) for attribute, of in listed.items()}

@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from reactorlib.protocols._halves import send_end
 from reactorlib.python.failure import Failure
 
 __all__ = ["Proxy", "ProxyClient", "ProxyClientFactory", "ProxyFactory", "ProxyServer"]
@@ -52,18 +53,10 @@ class Proxy(Protocol):
         """This end sends no more: tell the other, once what was passed on has left."""
         self._ended = True
         if self.peer is not None and self.peer.transport is not None:
-            self.peer._send_end()
+            send_end(self.peer.transport)
 
     def writeConnectionLost(self) -> None:
         """This end has been told that the other sends no more."""
-
-    def _send_end(self) -> None:
-        # It waits no longer for what the other end would have written.
-        self.transport.unregisterProducer()
-        try:
-            self.transport.loseWriteConnection()
-        except (AttributeError, NotImplementedError):
-            self.transport.loseConnection()  # it ends in one piece
 
     def dataReceived(self, data: bytes) -> None:
         """Pass it on."""
@@ -85,7 +78,7 @@ class ProxyClient(Proxy):
         server.transport.registerProducer(self.transport, True)
         server.transport.resumeProducing()
         if server._ended:
-            self._send_end()
+            send_end(self.transport)
 
 
 class ProxyClientFactory(ClientFactory[ProxyClient]):

@@ -398,7 +398,7 @@ def untilConcludes(f: Callable[_P, _T], *a: _P.args, **kw: _P.kwargs) -> _T:
         try:
             return f(*a, **kw)
         except OSError as error:
-            if error.errno != errno.EINTR:
+            if errno.EINTR not in (error.errno, *error.args):
                 raise
 
 

@@ -21,6 +21,7 @@ from reactorlib.internet import reactor as _reactor
 from reactorlib.internet.defer import Deferred, DeferredList, succeed
 from reactorlib.internet.error import CannotListenError
 from reactorlib.internet.interfaces import IReadDescriptor
+from reactorlib.python._report import note
 from reactorlib.python.failure import Failure
 from reactorlib.python.lockfile import FilesystemLock
 from reactorlib.runner._programs import Program, check_rights, run_program
@@ -186,6 +187,7 @@ class InetdServer(Service):
             raise CannotListenError(service.address or None, service.port, why) from why
         sock.setblocking(False)
         self._socket = sock
+        note(_log, "%s starting on %s", service, service.port or sock.getsockname()[1])
 
     @property
     def _is_ipv6(self) -> bool:

@@ -122,6 +122,7 @@ def run_program(
             childFDs={0: descriptor, 1: descriptor, 2: descriptor if stderr is None else stderr},
         )
     except (OSError, InvalidInetdConfError) as why:
-        _log.error("%s: %s cannot be run: %s", service, service.program, why)
+        reason = getattr(why, "strerror", None) or why
+        _log.error("%s: %s cannot be run: %s", service, service.program, reason)
         return None
     return program

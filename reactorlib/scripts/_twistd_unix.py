@@ -27,15 +27,15 @@ import pwd
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn
 
 from reactorlib import logger
 from reactorlib.application import app, service
-from reactorlib.application._privileges import gidFromString, switchUID, uidFromString
 from reactorlib.internet.interfaces import IReactorDaemonize
 from reactorlib.python import log, syslog, usage
 from reactorlib.python.logfile import LogFile
+from reactorlib.python.util import switchUID, untilConcludes
+from reactorlib.scripts import _users
 
 __all__ = [
     "ServerOptions",
@@ -46,8 +46,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger("reactorlib.application.app")
-
-_T = TypeVar("_T")
 
 
 def _umask(value: str) -> int:
@@ -74,13 +72,13 @@ class ServerOptions(app.ServerOptions):
         ["prefix", None, "twisted", "use the given prefix when syslogging"],
         ["pidfile", "", "twistd.pid", "Name of the pidfile"],
         ["chroot", None, None, "Chroot to a supplied directory before running"],
-        ["uid", "u", None, "The uid to run as.", uidFromString],
+        ["uid", "u", None, "The uid to run as.", _users.user],
         [
             "gid",
             "g",
             None,
             "The gid to run as. If not specified, that of the given --uid.",
-            gidFromString,
+            _users.group,
         ],
         ["umask", None, None, "The (octal) file creation mask to apply.", _umask],
     ]
@@ -189,16 +187,6 @@ def launchWithName(name: str | None) -> None:
         os.execv(python, [name, sys.argv[0], "--originalname", *sys.argv[1:]])  # noqa: S606
 
 
-def _until_concludes(function: Callable[..., _T], *args: Any) -> _T:
-    """Call again for as long as a signal interrupts it."""
-    while True:
-        try:
-            return function(*args)
-        except OSError as error:
-            if errno.EINTR not in (error.errno, *error.args):
-                raise
-
-
 class UnixApplicationRunner(app.ApplicationRunner):
     """Runs an application as a daemon, or in the foreground."""
 
@@ -234,8 +222,8 @@ class UnixApplicationRunner(app.ApplicationRunner):
         """Tell the first process how the start went, if there is one that waits."""
         pipe, self.config["statusPipe"] = self.config.get("statusPipe"), None
         if pipe is not None:
-            _until_concludes(os.write, pipe, status)
-            _until_concludes(os.close, pipe)
+            untilConcludes(os.write, pipe, status)
+            untilConcludes(os.close, pipe)
 
     def _formatChildException(self, exception: BaseException) -> bytes:
         """An error as it is told to the first process, so short that it fits."""
@@ -322,7 +310,7 @@ class UnixApplicationRunner(app.ApplicationRunner):
 
     def _waitForStart(self, readPipe: int) -> int:
         """The exit status for the first process, when the start has gone well or not."""
-        data = _until_concludes(os.read, readPipe, self._status_length)
+        data = untilConcludes(os.read, readPipe, self._status_length)
         if data == b"0":
             return 0
         self._say_failed(data[2:])
@@ -350,11 +338,14 @@ class UnixApplicationRunner(app.ApplicationRunner):
         effective = "e" if euid else ""
         whom = f"{effective}uid/{effective}gid {uid}/{gid}"
         try:
-            switchUID(uid, gid, euid)
+            self._switch(uid, gid, euid)
         except OSError as error:
             _log.error("failed to set %s: %s (are you root?)", whom, error)
             self._not_shed(f"failed to set {whom}: {error}")
         _log.info("set %s", whom)
+
+    def _switch(self, uid: int | None, gid: int | None, euid: Any) -> None:
+        switchUID(uid, gid, euid)
 
     def _not_shed(self, why: str) -> NoReturn:
         sys.exit(1)

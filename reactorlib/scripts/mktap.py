@@ -13,7 +13,6 @@ with status 1, or 2 where the command line is wrong.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,7 +20,6 @@ from typing import Any, ClassVar
 
 from reactorlib.application._blame import in_one_line
 from reactorlib.application._passphrase import ask, ask_twice
-from reactorlib.application._privileges import gidFromString, uidFromString
 from reactorlib.application.service import (
     Application,
     IProcess,
@@ -34,6 +32,7 @@ from reactorlib.persisted._encryption import is_encrypted
 from reactorlib.persisted.error import LoadError, SaveError
 from reactorlib.plugin import getPlugins
 from reactorlib.python import usage
+from reactorlib.scripts import _users
 
 __all__ = ["MktapOptions", "main", "run"]
 
@@ -64,8 +63,8 @@ class MktapOptions(usage.Options):
         ["debug", "d", "Show debugging information, and the whole of an error"],
     ]
     optParameters: ClassVar = [
-        ["uid", "u", None, "The user to run as; by default the one who starts it", uidFromString],
-        ["gid", "g", None, "The group to run as; by default that of who starts it", gidFromString],
+        ["uid", "u", None, "The user to run as; by default the one who starts it", _users.user],
+        ["gid", "g", None, "The group to run as; by default that of who starts it", _users.group],
         ["append", "a", None, "A saved application to add the service to, and not a new one"],
         ["type", "t", None, "'pickle' (.tap), 'xml' (.tax) or 'source' (.tas)", _style],
         ["appname", "n", None, "What the process is to be called"],
@@ -84,7 +83,7 @@ class MktapOptions(usage.Options):
             for maker in getPlugins(IServiceMaker):
                 if self["progress"]:
                     print(f"found {maker.tapname}", file=sys.stderr)
-                self.makers[maker.tapname] = maker  # ours come first, and give way
+                self.makers.setdefault(maker.tapname, maker)  # ours come last, and give way
         return [
             (name, None, lambda maker=maker: maker.options(), maker.description)
             for name, maker in sorted(self.makers.items())
@@ -109,8 +108,7 @@ class _Failed(Exception):
 
 
 def run() -> None:
-    """Do what the program's command line says, and exit. Plugins may be in the current folder."""
-    sys.path.insert(0, os.getcwd())
+    """Do what the program's command line says, and exit."""
     sys.exit(main())
 
 

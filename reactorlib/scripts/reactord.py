@@ -25,6 +25,7 @@ import asyncio
 import codecs
 import logging
 import os
+import pwd
 import signal
 import sys
 import traceback
@@ -38,11 +39,12 @@ from reactorlib.application._doctor import examine
 from reactorlib.application._notify import Notifier
 from reactorlib.application._workers import StartFailed, Supervisor, Worker
 from reactorlib.application.service._service import stop
+from reactorlib.internet._hold import ARRIVAL, hold_back
 from reactorlib.internet._spread import SpreadPorts
 from reactorlib.internet._tls import _reload
 from reactorlib.internet.defer import maybeDeferred
 from reactorlib.internet.error import CannotListenError
-from reactorlib.internet.task import LoopingCall
+from reactorlib.internet.task import LoopingCall, deferLater
 from reactorlib.python import log, usage
 from reactorlib.python.failure import Failure
 from reactorlib.python.logfile import LogFile
@@ -325,6 +327,26 @@ class ReactordRunner(UnixApplicationRunner):
             self._pid_file.truncate(0)
         self._pid_file.close()
 
+    def _whom(self, process: Any) -> tuple[int | None, int | None]:
+        uid, gid = super()._whom(process)
+        if uid is not None and gid is not None:
+            # In another root nobody would know what groups the user is in.
+            try:
+                self._groups = os.getgrouplist(pwd.getpwuid(uid).pw_name, gid)
+            except KeyError:
+                self._groups = [gid]
+        return uid, gid
+
+    def _switch(self, uid: int | None, gid: int | None, euid: Any) -> None:
+        if (uid, gid) == (os.getuid(), os.getgid()):
+            return
+        if uid is not None:
+            os.setgroups(self._groups)
+        if gid is not None:
+            (os.setegid if euid else os.setgid)(gid)
+        if uid is not None:
+            (os.seteuid if euid else os.setuid)(uid)
+
     def shedPrivileges(self, euid: Any, uid: int | None, gid: int | None) -> None:
         """Bind the workers' sockets, and become another user."""
         count = self.config["workers"]
@@ -399,12 +421,18 @@ class ReactordRunner(UnixApplicationRunner):
         return grace
 
     def _end(self) -> Any:
+        from reactorlib.internet import reactor
+
         self._stops = True
         if self._watchdog is not None and self._watchdog.running:
             self._watchdog.stop()
         if self._worker is None:
             self._notifier.stopping()
-        return stop(service.IService(self.application), self._grace())
+        root, grace = service.IService(self.application), self._grace()
+        # Who looks after workers has done so for them.
+        if grace is None or self._worker is not None or not hold_back(reactor):
+            return stop(root, grace)
+        return deferLater(reactor, ARRIVAL, stop, root, grace)
 
     def _reload(self) -> None:
         """For SIGHUP: logs are opened again, certificates looked at, and triggers run."""
@@ -422,15 +450,16 @@ class ReactordRunner(UnixApplicationRunner):
     # -- several processes ----------------------------------------------------------
 
     def _supervise(self, spread: SpreadPorts) -> None:
-        def give_up() -> None:
+        def hold_back() -> float:
             self._notifier.stopping()
-            spread.close()
+            return ARRIVAL if spread.hold_back() else 0.0
 
         supervisor = Supervisor(
             self.config["workers"],
             self._be_worker,
             take=spread.take,
-            give_up=give_up,
+            hold_back=hold_back,
+            give_up=spread.close,
             ready=self._all_ready,
             grace=self._grace() or 0.0,
             reload=self.logger.reopen,
@@ -508,5 +537,6 @@ def runApp(config: ReactordOptions) -> None:
 
 
 def run() -> None:
-    """Run what the command line says."""
+    """Run what the command line says; modules in the working directory can be imported."""
+    sys.path.insert(0, os.getcwd())
     app.run(runApp, ReactordOptions)

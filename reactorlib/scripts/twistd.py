@@ -6,6 +6,8 @@ The command itself is `reactord`; see `reactorlib.scripts.reactord`.
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from reactorlib.application import app
@@ -30,5 +32,6 @@ def runApp(config: Any) -> None:
 
 
 def run() -> None:
-    """Run what the command line says."""
+    """Run what the command line says; modules in the working directory can be imported."""
+    sys.path.insert(0, os.getcwd())
     app.run(runApp, ServerOptions)

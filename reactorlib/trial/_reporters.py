@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import os
 import sys
 import unittest
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reactorlib.internet import defer
+from reactorlib.python import reflect
 from reactorlib.trial._outcomes import Todo
 from reactorlib.trial._results import TestResult
 
@@ -36,7 +38,14 @@ def _folder(file: str) -> str:
 _ASSERTING = (_folder(__file__), _folder(unittest.__file__))
 
 #: Where the calls are that lead to a test, and those from an assertion to what it raises.
-_RUNNING = (*_ASSERTING, _folder(asyncio.__file__), _folder(defer.__file__))
+_RUNNING = (
+    *_ASSERTING,
+    reflect.__file__,
+    importlib.__file__,
+    "<frozen importlib",
+    _folder(asyncio.__file__),
+    _folder(defer.__file__),
+)
 
 
 class SafeStream:
@@ -187,7 +196,7 @@ class Reporter(TestResult):
             first += 1
         while first < last and frames[last - 1][1].startswith(_ASSERTING):
             last -= 1
-        return list(frames[first:last] or frames)
+        return list(frames[first:last] or frames[-1:])
 
     def _formatFailureTraceback(self, fail: Any) -> str:
         """A Failure, or a text, as it is written."""
@@ -254,10 +263,15 @@ class Reporter(TestResult):
         some = [f"{name}={count}" for name, count in counts.items() if count]
         return f" ({', '.join(some)})" if some else ""
 
+    def _getStatus(self) -> str:
+        """How the run went, in a word."""
+        if not self.wasSuccessful():
+            return "FAILED"
+        return "INTERRUPTED" if self.shouldStop else "PASSED"
+
     def _printSummary(self) -> None:
         """Write the last line."""
-        status = "PASSED" if self.wasSuccessful() else "FAILED"
-        self._writeln("%s%s", status, self._getSummary())
+        self._writeln("%s%s", self._getStatus(), self._getSummary())
 
 
 class MinimalReporter(Reporter):

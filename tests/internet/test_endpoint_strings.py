@@ -365,6 +365,21 @@ def test_kinds_come_by_entry_points(reactor: Any, installed: list[str]) -> None:
         clientFromString(reactor, "pigeon:a:colour=red")
 
 
+def test_a_parser_may_take_anything(
+    reactor: Any, installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever names it has for that, if any: the reactor comes first."""
+
+    def anything(*a: Any, **kw: Any) -> Any:
+        return a, kw
+
+    monkeypatch.setattr(pigeon, "parseStreamServer", anything, raising=False)
+    monkeypatch.setattr(pigeon, "parseStreamClient", anything, raising=False)
+    found = (reactor, "a", "b"), {"ring": "1"}
+    assert serverFromString(reactor, "pigeon:a:ring=1:b") == found
+    assert clientFromString(reactor, "pigeon:a:ring=1:b") == found
+
+
 def test_entry_points_are_looked_at_only_for_an_unknown_kind(
     reactor: Any, installed: list[str]
 ) -> None:

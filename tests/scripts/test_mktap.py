@@ -62,7 +62,7 @@ def makeService(config):
         return None
     service = TCPServer(config["port"], QOTDFactory(config["static"]), interface="127.0.0.1")
     if config["static"] == "named":
-        service.setName("qotd")
+        service.setName("quotes")
     if config["static"] == "broken":
         service.no_such_thing
     return service
@@ -71,7 +71,7 @@ def makeService(config):
 PLUGIN = """
 from reactorlib.application.service import ServiceMaker
 
-quotes = ServiceMaker("Quotes", "quotes_of_tests", "Serves a quote of the day.", "qotd")
+quotes = ServiceMaker("Quotes", "quotes_of_tests", "Serves a quote of the day.", "quotes")
 """
 
 Out = Callable[[], tuple[str, str]]
@@ -79,7 +79,7 @@ Out = Callable[[], tuple[str, str]]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, and a plugin `qotd`; a broken one, `bad`, too."""
+    """A folder to work in, and a plugin `quotes`; a broken one, `bad`, too."""
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "quotes_of_tests.py").write_text(QUOTES)
@@ -89,7 +89,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(modules)
     importlib.invalidate_caches()
     makers = [
-        ServiceMaker("Quotes", "quotes_of_tests", "Serves a quote of the day.", "qotd"),
+        ServiceMaker("Quotes", "quotes_of_tests", "Serves a quote of the day.", "quotes"),
         ServiceMaker("Bad", "bad_of_tests", "Cannot be imported.", "bad"),
     ]
     monkeypatch.setattr(mktap, "getPlugins", lambda interface: iter(makers))
@@ -107,13 +107,13 @@ def services(filename: str, style: str, passphrase: str | None = None) -> list[A
 @pytest.mark.parametrize(
     ("words", "filename", "style"),
     [
-        ([], "qotd.tap", "pickle"),
-        (["--type=pickle"], "qotd.tap", "pickle"),
-        (["-x"], "qotd.tax", "xml"),
-        (["--xml", "-t", "xml"], "qotd.tax", "xml"),
-        (["-t", "xml"], "qotd.tax", "xml"),
-        (["-s"], "qotd.tas", "source"),
-        (["--source"], "qotd.tas", "source"),
+        ([], "quotes.tap", "pickle"),
+        (["--type=pickle"], "quotes.tap", "pickle"),
+        (["-x"], "quotes.tax", "xml"),
+        (["--xml", "-t", "xml"], "quotes.tax", "xml"),
+        (["-t", "xml"], "quotes.tax", "xml"),
+        (["-s"], "quotes.tas", "source"),
+        (["--source"], "quotes.tas", "source"),
         (["-o", "other"], "other", "pickle"),
     ],
 )
@@ -124,8 +124,8 @@ def test_an_application_is_saved(
     style: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert mktap.main([*words, "qotd", "--port", "8008", "-s", "Eat apples"]) == 0
-    assert capsys.readouterr() == (f"Saving qotd application to {filename}...\nSaved.\n", "")
+    assert mktap.main([*words, "quotes", "--port", "8008", "-s", "Eat apples"]) == 0
+    assert capsys.readouterr() == (f"Saving quotes application to {filename}...\nSaved.\n", "")
     assert os.listdir() == [filename]
     assert stat.S_IMODE(os.stat(filename).st_mode) == 0o600
     (service,) = services(filename, style)
@@ -134,30 +134,30 @@ def test_an_application_is_saved(
 
 
 def test_as_whom_it_runs(folder: Path) -> None:
-    assert mktap.main(["qotd"]) == 0
-    process = IProcess(loadApplication("qotd.tap", "pickle"))
+    assert mktap.main(["quotes"]) == 0
+    process = IProcess(loadApplication("quotes.tap", "pickle"))
     assert (process.uid, process.gid, process.processName) == (None, None, None)
-    assert mktap.main(["-u", "5", "--gid=6", "-n", "quoted", "qotd"]) == 0
-    process = IProcess(loadApplication("qotd.tap", "pickle"))
+    assert mktap.main(["-u", "5", "--gid=6", "-n", "quoted", "quotes"]) == 0
+    process = IProcess(loadApplication("quotes.tap", "pickle"))
     assert (process.uid, process.gid, process.processName) == (5, 6, "quoted")
-    assert mktap.main(["-u", "root", "--gid=root", "qotd"]) == 0
-    process = IProcess(loadApplication("qotd.tap", "pickle"))
+    assert mktap.main(["-u", "root", "--gid=root", "quotes"]) == 0
+    process = IProcess(loadApplication("quotes.tap", "pickle"))
     assert (process.uid, process.gid) == (0, 0)
 
 
 @pytest.mark.parametrize(
     ("flag", "filename", "style"),
     [
-        ("-tpickle", "qotd.tap", "pickle"),
-        ("-x", "qotd.tax", "xml"),
-        ("-s", "qotd.tas", "source"),
+        ("-tpickle", "quotes.tap", "pickle"),
+        ("-x", "quotes.tax", "xml"),
+        ("-s", "quotes.tas", "source"),
     ],
 )
 def test_a_service_is_added_to_an_application(
     folder: Path, flag: str, filename: str, style: str
 ) -> None:
-    assert mktap.main([flag, "-u", "5", "qotd", "-p1"]) == 0
-    assert mktap.main(["-a", filename, "--gid=7", "qotd", "-p2"]) == 0
+    assert mktap.main([flag, "-u", "5", "quotes", "-p1"]) == 0
+    assert mktap.main(["-a", filename, "--gid=7", "quotes", "-p2"]) == 0
     assert [service.args[0] for service in services(filename, style)] == [1, 2]
     application = loadApplication(filename, style)
     assert (IProcess(application).uid, IProcess(application).gid) == (5, 7)
@@ -168,51 +168,51 @@ def test_an_encrypted_application(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("sesame\n"))
-    assert mktap.main(["--encrypted", "qotd"]) == 0
-    assert os.listdir() == ["qotd.etap"]
-    assert len(services("qotd.etap", "pickle", "sesame")) == 1
+    assert mktap.main(["--encrypted", "quotes"]) == 0
+    assert os.listdir() == ["quotes.etap"]
+    assert len(services("quotes.etap", "pickle", "sesame")) == 1
     monkeypatch.setattr(sys, "stdin", io.StringIO("sesame\n"))
-    assert mktap.main(["--append=qotd.etap", "qotd"]) == 0
-    assert len(services("qotd.etap", "pickle", "sesame")) == 2
+    assert mktap.main(["--append=quotes.etap", "quotes"]) == 0
+    assert len(services("quotes.etap", "pickle", "sesame")) == 2
     capsys.readouterr()
     for answer, why in [
-        ("simsim\n", "qotd.etap: the passphrase is wrong"),
+        ("simsim\n", "quotes.etap: the passphrase is wrong"),
         ("", "no passphrase was given"),
     ]:
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        assert mktap.main(["--append=qotd.etap", "qotd"]) == 1
+        assert mktap.main(["--append=quotes.etap", "quotes"]) == 1
         assert why in capsys.readouterr().err
-    assert len(services("qotd.etap", "pickle", "sesame")) == 2
+    assert len(services("quotes.etap", "pickle", "sesame")) == 2
 
 
 @pytest.mark.parametrize(
     ("words", "status", "why"),
     [
-        (["qotd", "-p", "x"], 2, "mktap qotd: Parameter type enforcement failed: .* --help"),
-        (["qotd", "--frobnicate"], 2, "mktap qotd: option --frobnicate not recognized"),
-        (["qotd", "left", "over"], 2, "mktap qotd: Wrong number of arguments"),
+        (["quotes", "-p", "x"], 2, "mktap quotes: Parameter type enforcement failed: .* --help"),
+        (["quotes", "--frobnicate"], 2, "mktap quotes: option --frobnicate not recognized"),
+        (["quotes", "left", "over"], 2, "mktap quotes: Wrong number of arguments"),
         (["--frobnicate"], 2, "mktap: option --frobnicate not recognized"),
         (["nonesuch"], 2, "mktap: Unknown command: nonesuch"),
         (["-x"], 2, "mktap: a command is missing"),
-        (["-t", "json", "qotd"], 2, "'json' is none of 'pickle', 'xml', 'source'"),
-        (["-x", "-s", "qotd"], 2, "there is one type of file, and not 2"),
-        (["-a", "x", "-o", "y", "qotd"], 2, "there is no --output then"),
-        (["-u", "no_such_user", "qotd"], 2, "there is no user 'no_such_user'"),
-        (["-g", "no_such_group", "qotd"], 2, "there is no group 'no_such_group'"),
-        (["qotd", "-s", "usage"], 1, "mktap: qotd: no such quote$"),
-        (["qotd", "-s", "nothing"], 1, "makeService.. has returned no service, but None"),
-        (["qotd", "-s", "broken"], 1, r"quotes_of_tests.py:39: AttributeError: .*no_such_thing"),
-        (["qotd", "-s", "lambda"], 1, "mktap: qotd: cannot be pickled: "),
-        (["-x", "qotd", "-s", "lambda"], 1, r"\.services\[0\]\.args\[1\]\.quote is a lambda"),
+        (["-t", "json", "quotes"], 2, "'json' is none of 'pickle', 'xml', 'source'"),
+        (["-x", "-s", "quotes"], 2, "there is one type of file, and not 2"),
+        (["-a", "x", "-o", "y", "quotes"], 2, "there is no --output then"),
+        (["-u", "no_such_user", "quotes"], 2, "there is no user 'no_such_user'"),
+        (["-g", "no_such_group", "quotes"], 2, "there is no group 'no_such_group'"),
+        (["quotes", "-s", "usage"], 1, "mktap: quotes: no such quote$"),
+        (["quotes", "-s", "nothing"], 1, "makeService.. has returned no service, but None"),
+        (["quotes", "-s", "broken"], 1, r"quotes_of_tests.py:39: AttributeError: .*no_such_thing"),
+        (["quotes", "-s", "lambda"], 1, "mktap: quotes: cannot be pickled: "),
+        (["-x", "quotes", "-s", "lambda"], 1, r"\.services\[0\]\.args\[1\]\.quote is a lambda"),
         (["bad"], 1, r"mktap: .*bad_of_tests.py:3: ZeroDivisionError: division by zero"),
-        (["-a", "none.tap", "qotd"], 1, "mktap: none.tap: No such file or directory"),
-        (["-o", "no/such/folder", "qotd"], 1, "no/such/folder: No such file or directory"),
-        (["-a", "it.tac", "qotd"], 1, "it.tac: is a program"),
-        (["-a", "it.tap", "qotd"], 1, "it.tap: is cut off, or is no pickle"),
-        (["-a", "list.tap", "qotd"], 1, "list.tap: is no application, but list"),
-        (["-a", "good.tax", "-s", "qotd"], 1, "good.tax: is of the type 'xml', and stays so"),
-        (["-a", "open.tap", "qotd"], 1, "open.tap: refused: everybody can write it"),
-        (["-a", "named.tap", "qotd", "-snamed"], 1, "two services with same name 'qotd'"),
+        (["-a", "none.tap", "quotes"], 1, "mktap: none.tap: No such file or directory"),
+        (["-o", "no/such/folder", "quotes"], 1, "no/such/folder: No such file or directory"),
+        (["-a", "it.tac", "quotes"], 1, "it.tac: is a program"),
+        (["-a", "it.tap", "quotes"], 1, "it.tap: is cut off, or is no pickle"),
+        (["-a", "list.tap", "quotes"], 1, "list.tap: is no application, but list"),
+        (["-a", "good.tax", "-s", "quotes"], 1, "good.tax: is of the type 'xml', and stays so"),
+        (["-a", "open.tap", "quotes"], 1, "open.tap: refused: everybody can write it"),
+        (["-a", "named.tap", "quotes", "-snamed"], 1, "two services with same name 'quotes'"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_and_nothing_is_written(
@@ -222,9 +222,9 @@ def test_what_is_wrong_is_told_in_one_line_and_nothing_is_written(
     (folder / "it.tap").write_text("hello")
     (folder / "it.tap").chmod(0o600)
     sob.Persistent([1], "list").save()
-    assert mktap.main(["-x", "-o", "good.tax", "qotd"]) == 0
-    assert mktap.main(["-o", "open.tap", "qotd"]) == 0
-    assert mktap.main(["-o", "named.tap", "qotd", "-snamed"]) == 0
+    assert mktap.main(["-x", "-o", "good.tax", "quotes"]) == 0
+    assert mktap.main(["-o", "open.tap", "quotes"]) == 0
+    assert mktap.main(["-o", "named.tap", "quotes", "-snamed"]) == 0
     (folder / "open.tap").chmod(0o666)
     before = {path: path.read_bytes() for path in folder.iterdir()}
     capsys.readouterr()
@@ -240,9 +240,9 @@ def test_help_names_options_and_commands(folder: Path, capsys: pytest.CaptureFix
     assert mktap.main([]) == 2
     out, err = capsys.readouterr()
     assert err == ""
-    for text in ("Usage: mktap [options] <command>", "--encrypted", "qotd", "Serves a quote of"):
+    for text in ("Usage: mktap [options] <command>", "--encrypted", "quotes", "Serves a quote of"):
         assert text in out
-    for words in (["--help"], ["qotd", "--help"]):
+    for words in (["--help"], ["quotes", "--help"]):
         with pytest.raises(SystemExit) as caught:
             mktap.main(words)
         assert caught.value.code == 0
@@ -251,8 +251,8 @@ def test_help_names_options_and_commands(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_progress_names_the_plugins(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert mktap.main(["--progress", "qotd"]) == 0
-    assert capsys.readouterr().err == "found qotd\nfound bad\n"
+    assert mktap.main(["--progress", "quotes"]) == 0
+    assert capsys.readouterr().err == "found quotes\nfound bad\n"
 
 
 # -- as a program -------------------------------------------------------------
@@ -270,23 +270,24 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def environment() -> dict[str, str]:
+def environment(*folders: Path) -> dict[str, str]:
     import reactorlib
 
-    return {**os.environ, "PYTHONPATH": str(Path(reactorlib.__file__).parents[1])}
+    path = [*folders, Path(reactorlib.__file__).parents[1]]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
 
 
-def test_the_program_finds_plugins_in_its_folder(project: Path) -> None:
+def test_the_program_finds_plugins_on_the_path(project: Path) -> None:
     done = subprocess.run(
-        [*RUN, "--source", "qotd", "--port=0"],
+        [*RUN, "--source", "quotes", "--port=0"],
         cwd=project,
-        env=environment(),
+        env=environment(project),
         capture_output=True,
         text=True,
         timeout=30,
     )
     assert done.stderr == ""
-    assert done.stdout == "Saving qotd application to qotd.tas...\nSaved.\n"
+    assert done.stdout == "Saving quotes application to quotes.tas...\nSaved.\n"
     assert done.returncode == 0
     said = textwrap.dedent(
         """\
@@ -294,7 +295,7 @@ def test_the_program_finds_plugins_in_its_folder(project: Path) -> None:
         from reactorlib.application.service import IService, loadApplication
 
         async def main():
-            async with IService(loadApplication("qotd.tas", "source")) as root:
+            async with IService(loadApplication("quotes.tas", "source")) as root:
                 port = list(root)[0].getHost().port
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 print((await reader.read()).decode())
@@ -306,7 +307,7 @@ def test_the_program_finds_plugins_in_its_folder(project: Path) -> None:
     served = subprocess.run(
         [sys.executable, "-c", said],
         cwd=project,
-        env=environment(),
+        env=environment(project),
         capture_output=True,
         text=True,
         timeout=30,
@@ -317,7 +318,7 @@ def test_the_program_finds_plugins_in_its_folder(project: Path) -> None:
 def test_a_passphrase_is_asked_for_twice_without_being_shown(project: Path) -> None:
     ours, theirs = pty.openpty()
     done = subprocess.Popen(
-        [*RUN, "-e", "qotd"],
+        [*RUN, "-e", "quotes"],
         cwd=project,
         env=environment(),
         stdin=theirs,
@@ -342,4 +343,4 @@ def test_a_passphrase_is_asked_for_twice_without_being_shown(project: Path) -> N
         os.close(ours)
     assert b"sesame" not in shown
     assert shown.count(b"They are not the same.") == 1
-    assert (project / "qotd.etap").exists()
+    assert (project / "quotes.etap").exists()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import Any
 
+from reactorlib.cred.passwords import hashPassword
 from reactorlib.internet.address import IPv4Address
+
+#: Hashing takes long on purpose; once is enough.
+hashed = functools.cache(hashPassword)
 
 
 def make(module: ModuleType, *argv: str) -> Any:

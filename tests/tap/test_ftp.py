@@ -13,12 +13,11 @@ from reactorlib.cred.checkers import ANONYMOUS, AllowAnonymousAccess, FilePasswo
 from reactorlib.cred.credentials import Anonymous, IAnonymous, IUsernamePassword
 from reactorlib.cred.credentials import UsernamePassword as Login
 from reactorlib.cred.error import UnauthorizedLogin, UnhandledCredentials
-from reactorlib.cred.passwords import hashPassword
 from reactorlib.python.usage import UsageError
 from reactorlib.tap import ftp
 from reactorlib.tap._common import AnyOf
 
-from ._programs import make, run, running
+from ._programs import hashed, make, run, running
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 needs_lftp = pytest.mark.skipif(shutil.which("lftp") is None, reason="lftp is not installed")
@@ -34,7 +33,7 @@ def site(tmp_path: Path) -> Path:
     for name in ("alice", "bob"):
         (tmp_path / "home" / name).mkdir(parents=True)
     (tmp_path / "plain").write_text("alice:secret\n")
-    (tmp_path / "hashed").write_bytes(b"bob:" + hashPassword(b"hidden") + b"\n")
+    (tmp_path / "hashed").write_bytes(b"bob:" + hashed(b"hidden") + b"\n")
     return tmp_path
 
 

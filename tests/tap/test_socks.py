@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reactorlib.cred.passwords import hashPassword
 from reactorlib.python.usage import UsageError
 from reactorlib.tap import socks
 
-from ._programs import make, run, running, web
+from ._programs import hashed, make, run, running, web
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -35,10 +34,10 @@ async def test_all_versions(kind: str, tmp_path: Path) -> None:
 @needs_curl
 async def test_with_a_login_from_files(tmp_path: Path) -> None:
     """From either file; SOCKS 4 has no logins, and is refused."""
-    plain, hashed = tmp_path / "plain", tmp_path / "hashed"
+    plain, hashes = tmp_path / "plain", tmp_path / "hashed"
     plain.write_text("alice:secret\n")
-    hashed.write_bytes(b"bob:" + hashPassword(b"hidden") + b"\n")
-    argv = (*LOOPBACK, "--auth", f"file:{plain}", "--auth", f"hashed:{hashed}")
+    hashes.write_bytes(b"bob:" + hashed(b"hidden") + b"\n")
+    argv = (*LOOPBACK, "--auth", f"file:{plain}", "--auth", f"hashed:{hashes}")
     async with web() as there, running(socks, *argv) as (host, port):
         for who in ("alice:secret", "bob:hidden"):
             assert await curl(f"socks5h://{who}@{host}:{port}", there) == (0, b"here")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from zope.interface.verify import verifyObject
 
+from reactorlib.internet import defer
 from reactorlib.python import log
 from reactorlib.python.failure import Failure
 from reactorlib.python.reflect import ModuleNotFound
@@ -377,6 +378,24 @@ def test_garbage_is_collected_around_each_test(
     suite = runner.TestSuite([kind("test_it"), kind("test_it")])
     make(forceGarbageCollection=True).run(suite)
     assert done == ["collect", "test", "collect"] * 2
+
+
+@pytest.mark.parametrize("kind", [pyunit.TestCase, unittest.SynchronousTestCase])
+def test_collecting_garbage_brings_up_what_nobody_has_handled(elsewhere: Path, kind: Any) -> None:
+    """The Deferred is in a cycle: without collecting, its failure comes up in another test."""
+
+    def it(self: Any) -> None:
+        cycle: list[Any] = [defer.fail(ZeroDivisionError())]
+        cycle.append(cycle)
+
+    gc.disable()
+    try:
+        test = type("Case", (kind,), {"test_it": it})("test_it")
+        result = make(forceGarbageCollection=True).run(test)
+    finally:
+        gc.enable()
+    [(_, failure)] = result.errors
+    assert failure.check(ZeroDivisionError)
 
 
 @pytest.mark.filterwarnings("always")

@@ -12,6 +12,8 @@ from reactorlib import __version__, plugin
 from reactorlib.application import reactors, service
 from reactorlib.application.app._profile import AppProfiler
 from reactorlib.python import usage
+from reactorlib.python.reflect import namedAny
+from reactorlib.python.util import spewer
 
 __all__ = ["ReactorSelectionMixin", "ServerOptions"]
 
@@ -138,7 +140,7 @@ class ServerOptions(usage.Options, ReactorSelectionMixin):
     def opt_spew(self) -> None:
         """Print the file, line and name of each function that is called. Very verbose."""
         self["spew"] = True
-        sys.settrace(_spew)
+        sys.settrace(spewer)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read a command line; with nothing on it, show the help."""
@@ -151,7 +153,7 @@ class ServerOptions(usage.Options, ReactorSelectionMixin):
         if isinstance(self["logger"], str):
             name = self["logger"]
             try:
-                self["logger"] = _named(name)
+                self["logger"] = namedAny(name)
             except Exception as error:
                 raise usage.UsageError(
                     f"Logger '{name}' could not be imported: {' '.join(str(error).split())}"
@@ -160,36 +162,14 @@ class ServerOptions(usage.Options, ReactorSelectionMixin):
     @property
     def subCommands(self) -> Iterator[tuple[str, None, Callable[[], Any], str]]:
         """The subcommands by their names, one for each `IServiceMaker` plugin."""
-        # Of two with one name it is the later: the library's own come first, and give way.
-        makers = {maker.tapname: maker for maker in self._getPlugins(service.IServiceMaker)}
-        self.loadedPlugins = makers
-        for name in sorted(makers):
-            yield name, None, _options_of(makers[name]), makers[name].description
+        found: dict[str, Any] = {}
+        for maker in self._getPlugins(service.IServiceMaker):
+            found.setdefault(maker.tapname, maker)
+        self.loadedPlugins = found
+        for name, maker in sorted(found.items()):
+            yield name, None, _options_of(maker), maker.description
 
 
 def _options_of(maker: Any) -> Callable[[], Any]:
     """Makes a plugin's options, which is imported then."""
     return lambda: maker.options()
-
-
-def _named(name: str) -> Any:
-    """The object of that full name."""
-    parts = name.split(".")
-    found: Any = None
-    for index in range(len(parts)):
-        prefix = ".".join(parts[: index + 1])
-        try:
-            found = import_module(prefix)
-        except ModuleNotFoundError as error:
-            if error.name != prefix:
-                raise
-            if found is None:
-                raise ModuleNotFoundError(f"{name!r} does not name an object") from error
-            return operator.attrgetter(".".join(parts[index:]))(found)
-    return found
-
-
-def _spew(frame: Any, event: str, argument: object) -> None:
-    """A trace function that says what is called."""
-    code = frame.f_code
-    print(f"{code.co_filename}:{frame.f_lineno} {code.co_qualname}", file=sys.__stderr__)

@@ -182,7 +182,9 @@ def _assign(
     def wrong(position: int, reason: str) -> DescriptionError:
         return DescriptionError(description.text, position, f"{description.kind}: {reason}")
 
-    _, *parameters = inspect.signature(parse).parameters.values()  # the reactor
+    parameters = [*inspect.signature(parse).parameters.values()]
+    if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        del parameters[0]  # the reactor
     free = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
     named = {each.name for each in parameters if each.kind in _NAMED}
     any_more = any(each.kind is each.VAR_POSITIONAL for each in parameters)

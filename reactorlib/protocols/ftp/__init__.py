@@ -50,6 +50,17 @@ from reactorlib.protocols.ftp._errors import (
     UnsupportedNetworkProtocolError,
     errnoToFailure,
 )
+from reactorlib.protocols.ftp._files import (
+    FileConsumer,
+    _FileReader,  # noqa: F401
+    _FileWriter,  # noqa: F401
+)
+from reactorlib.protocols.ftp._interfaces import (
+    IFinishableConsumer,
+    IFTPShell,
+    IReadFile,
+    IWriteFile,
+)
 from reactorlib.protocols.ftp._listing import (
     FTPFileListProtocol,
 )
@@ -128,15 +139,8 @@ from reactorlib.protocols.ftp._server import (
     FTPOverflowProtocol,
 )
 from reactorlib.protocols.ftp._shell import (
-    FileConsumer,
     FTPAnonymousShell,
     FTPShell,
-    IFinishableConsumer,
-    IFTPShell,
-    IReadFile,
-    IWriteFile,
-    _FileReader,  # noqa: F401
-    _FileWriter,  # noqa: F401
     _isGlobbingExpression,  # noqa: F401
 )
 

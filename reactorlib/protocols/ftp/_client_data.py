@@ -11,7 +11,7 @@ from reactorlib.internet.defer import Deferred
 from reactorlib.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
 from reactorlib.protocols.ftp._address import same_host
 from reactorlib.protocols.ftp._errors import UnexpectedData
-from reactorlib.protocols.ftp._shell import IFinishableConsumer
+from reactorlib.protocols.ftp._interfaces import IFinishableConsumer
 from reactorlib.python.failure import Failure
 
 __all__ = ["FTPDataPortFactory", "PassiveConnectionFactory", "ProtocolWrapper", "SenderProtocol"]

@@ -23,7 +23,7 @@ from reactorlib.protocols.basic import LineReceiver
 from reactorlib.protocols.ftp import _errors as errors
 from reactorlib.protocols.ftp import _responses as codes
 from reactorlib.protocols.ftp._dtp import printable
-from reactorlib.protocols.ftp._shell import IFTPShell
+from reactorlib.protocols.ftp._interfaces import IFTPShell
 from reactorlib.protocols.policies import TimeoutMixin
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure

@@ -206,3 +206,9 @@ def errnoToFailure(e: int | None, path: Any) -> Deferred[Any]:
     """
     kind = _BY_ERRNO.get(-1 if e is None else e)
     return defer.fail() if kind is None else defer.fail(kind(path))
+
+
+def error_for(error: OSError, path: Any) -> Exception:
+    """What the system's error means here; itself, if it is none about files."""
+    kind = _BY_ERRNO.get(-1 if error.errno is None else error.errno)
+    return error if kind is None else kind(path)

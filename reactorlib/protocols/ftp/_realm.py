@@ -12,7 +12,8 @@ from zope.interface import implementer
 from reactorlib.cred import checkers
 from reactorlib.cred.error import UnauthorizedLogin
 from reactorlib.cred.portal import IRealm
-from reactorlib.protocols.ftp._shell import FTPAnonymousShell, FTPShell, IFTPShell
+from reactorlib.protocols.ftp._interfaces import IFTPShell
+from reactorlib.protocols.ftp._shell import FTPAnonymousShell, FTPShell
 from reactorlib.python.filepath import FilePath, InsecurePath
 
 __all__ = ["BaseFTPRealm", "FTPRealm", "SystemFTPRealm"]

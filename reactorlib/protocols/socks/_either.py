@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from zope.interface import implementer
+
+from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import Protocol, connectionDone
 from reactorlib.protocols.socks._tunnel import Tunnel
 from reactorlib.protocols.socks._v4 import SOCKSv4
@@ -14,6 +17,7 @@ from reactorlib.python.failure import Failure
 __all__ = ["SOCKS", "SOCKSFactory"]
 
 
+@implementer(IHalfCloseableProtocol)
 class SOCKS(Protocol):
     """Looks at the first byte, which is the version, and leaves the rest to another."""
 
@@ -43,6 +47,16 @@ class SOCKS(Protocol):
             self._chosen = chosen
             chosen.makeConnection(self.transport)
         self._chosen.dataReceived(data)
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more."""
+        if self._chosen is None:
+            self.transport.loseConnection()
+        else:
+            self._chosen.readConnectionLost()
+
+    def writeConnectionLost(self) -> None:
+        """The client has been told that the far end sends no more."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone."""

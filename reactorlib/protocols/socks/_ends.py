@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from zope.interface import implementer
+
+from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import Factory, Protocol, connectionDone
 from reactorlib.python.failure import Failure
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["End", "SOCKSv4Incoming", "SOCKSv4IncomingFactory", "SOCKSv4Outgoing", "unmapped"]
 
 
+@implementer(IHalfCloseableProtocol)
 class End(Protocol):
     """
     The far end of a connection that is passed on.
@@ -25,6 +29,7 @@ class End(Protocol):
     def __init__(self, socks: Tunnel) -> None:
         self.socks = socks
         self.lost = False
+        self.ended = False
 
     def dataReceived(self, data: bytes) -> None:
         """Pass it on to the client."""
@@ -35,6 +40,14 @@ class End(Protocol):
         """Send what the client has sent."""
         self.socks.log(self.socks, data)
         self.transport.write(data)
+
+    def readConnectionLost(self) -> None:
+        """This end sends no more: tell the client."""
+        self.ended = True
+        self.socks._end_ended(self)
+
+    def writeConnectionLost(self) -> None:
+        """This end has been told that the client sends no more."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """This end is gone: close the client's, once what was passed on has left."""

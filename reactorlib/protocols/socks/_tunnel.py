@@ -8,10 +8,14 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from zope.interface import implementer
+
 from reactorlib.internet._resolvers import find_addresses
 from reactorlib.internet.defer import CancelledError, Deferred, ensureDeferred, succeed
 from reactorlib.internet.error import CannotListenError, ConnectError, DNSLookupError
+from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientCreator, Protocol, connectionDone
+from reactorlib.protocols._halves import send_end
 from reactorlib.protocols.socks._ends import (
     End,
     SOCKSv4Incoming,
@@ -42,6 +46,7 @@ async def ask(answer: Any) -> Any:
     return await answer if inspect.isawaitable(answer) else answer
 
 
+@implementer(IHalfCloseableProtocol)
 class Tunnel(Protocol):
     """
     The client's end.
@@ -121,6 +126,20 @@ class Tunnel(Protocol):
         if not (self._joined or self._closed) and len(self._buffered) > self.maxEarly:
             self._paused = True
             self.transport.pauseProducing()
+
+    def readConnectionLost(self) -> None:
+        """
+        The client sends no more: tell the far end.
+
+        As long as there is none it is taken for gone, for most that end then are.
+        """
+        if self._joined and self.otherConn is not None:
+            send_end(self.otherConn.transport)
+        else:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """The client has been told that the far end sends no more."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The client is gone: give up, and close the far end once it has all."""
@@ -283,6 +302,12 @@ class Tunnel(Protocol):
         theirs.registerProducer(ours, True)
         if rest := self._buffered.take_rest():
             end.write(rest)
+        if end.ended:
+            send_end(ours)
+
+    def _end_ended(self, end: End) -> None:
+        if self._joined and self.otherConn is end:
+            send_end(self.transport)
 
     def _end_lost(self, end: End) -> None:
         if self.otherConn is end:

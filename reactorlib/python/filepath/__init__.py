@@ -16,6 +16,9 @@ from reactorlib.python.filepath._model import (
     UnlistableError,
 )
 from reactorlib.python.filepath._path import FilePath
+from reactorlib.python.filepath._path import (
+    as_type_of as _coerceToFilesystemEncoding,  # noqa: F401
+)
 
 __all__ = [
     "RWX",

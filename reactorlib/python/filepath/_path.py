@@ -39,6 +39,13 @@ def _as_bytes(path: str | bytes, encoding: str | None = None) -> bytes:
     return os.fsencode(path) if encoding is None else path.encode(encoding)
 
 
+def as_type_of(pattern: AnyStr, path: str | bytes, encoding: str | None = None) -> AnyStr:
+    """`path` in the type, text or bytes, of `pattern`; by default in the system's encoding."""
+    if isinstance(pattern, bytes):
+        return _as_bytes(path, encoding)
+    return _as_text(path, encoding)
+
+
 @implementer(IFilePath)
 class FilePath(AbstractFilePath[AnyStr]):
     """
@@ -105,8 +112,7 @@ class FilePath(AbstractFilePath[AnyStr]):
     def _like(self, path: str | bytes, pattern: OtherAnyStr) -> OtherAnyStr: ...
     def _like(self, path: Any, pattern: Any = None) -> Any:
         """`path` in the type of `pattern`, or of this path."""
-        pattern = self.path if pattern is None else pattern
-        return _as_bytes(path) if isinstance(pattern, bytes) else _as_text(path)
+        return as_type_of(self.path if pattern is None else pattern, path)
 
     def _asBytesPath(self, encoding: str | None = None) -> bytes:
         return _as_bytes(self.path, encoding)

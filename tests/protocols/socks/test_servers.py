@@ -458,3 +458,67 @@ def test_neither_side_is_read_faster_than_the_other_takes_it() -> None:
     end.connectionLost()
     assert transport.disconnecting
     assert transport.producer is None
+
+
+# -- how directions end ---------------------------------------------------------
+
+
+async def connected(socks: int, version: int, port: int) -> Any:
+    """The streams of a connection to that port, through the server."""
+    reader, writer = await asyncio.open_connection(LOCAL, socks)
+    if version == 4:
+        writer.write(b"\4\1" + port.to_bytes(2) + HERE + b"\0")
+        assert (await reader.readexactly(8))[1] == 90
+    else:
+        writer.write(b"\5\1\0" + b"\5\1\0\1" + HERE + port.to_bytes(2))
+        assert (await reader.readexactly(12))[:4] == b"\5\0\5\0"
+    return reader, writer
+
+
+HALVES = [(SOCKSv4Factory, 4), (SOCKSv5Factory, 5), (SOCKSFactory, 4), (SOCKSFactory, 5)]
+
+
+@pytest.mark.parametrize(("factory", "version"), HALVES)
+async def test_a_client_that_has_sent_all_hears_the_answer(factory: Any, version: int) -> None:
+    async def backwards(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read())[::-1])
+        await writer.drain()
+
+    async with host(backwards) as port, proxy(factory()) as socks:
+        reader, writer = await connected(socks, version, port)
+        writer.write(BODY)
+        writer.write_eof()
+        assert await reader.read() == BODY[::-1]
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("factory", "version"), HALVES)
+async def test_a_host_that_has_sent_all_hears_more(factory: Any, version: int) -> None:
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"that is all")
+        writer.write_eof()
+        heard.set_result(await reader.read())
+
+    async with host(first) as port, proxy(factory()) as socks:
+        reader, writer = await connected(socks, version, port)
+        assert await reader.read() == b"that is all"
+        writer.write(b"still heard")
+        writer.write_eof()
+        assert await heard == b"still heard"
+        writer.close()
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize("factory", [SOCKSv4Factory, SOCKSv5Factory, SOCKSFactory])
+@pytest.mark.parametrize("sent", [b"", b"\5", b"\4\1"])
+async def test_a_client_that_ends_before_its_request_is_gone(factory: Any, sent: bytes) -> None:
+    async with proxy(factory()) as socks:
+        reader, writer = await asyncio.open_connection(LOCAL, socks)
+        writer.write(sent)
+        writer.write_eof()
+        await reader.read()  # to the end
+        writer.close()
+        await writer.wait_closed()

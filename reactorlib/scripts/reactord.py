@@ -29,7 +29,7 @@ import pwd
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NoReturn
 
 from reactorlib import logger
@@ -184,6 +184,11 @@ class ReactordLogger(UnixAppLogger):
             self._file.reopen()
         except OSError as error:
             _log.warning("Cannot open the log %s again: %s", self._file.path, error.strerror)
+
+    def rotate(self) -> None:
+        """Put the log file aside, and begin a new one."""
+        if self._file is not None:
+            self._file.rotate()
 
 
 def _as_json(event: Any) -> str:
@@ -454,23 +459,33 @@ class ReactordRunner(UnixApplicationRunner):
             self._notifier.stopping()
             return ARRIVAL if spread.hold_back() else 0.0
 
+        def reload(pass_on: Callable[[], object]) -> None:
+            self._notifier.reloading()
+            self.logger.reopen()
+            _log.info("Received SIGHUP: handing it on")
+            pass_on()
+            self._notifier.ready(status)
+
+        status = f"{self.config['workers']} workers"
+        at_a_terminal = self._at_a_terminal()
         supervisor = Supervisor(
             self.config["workers"],
             self._be_worker,
             take=spread.take,
             hold_back=hold_back,
             give_up=spread.close,
-            ready=self._all_ready,
+            ready=lambda: self._all_ready(status),
             grace=self._grace() or 0.0,
-            reload=self.logger.reopen,
+            reload=None if at_a_terminal else reload,
+            rotate=self.logger.rotate,
             interval=self._notifier.interval,
             alive=self._notifier.alive,
         )
         self._exitSignal = supervisor.run()
 
-    def _all_ready(self) -> None:
+    def _all_ready(self, status: str) -> None:
         self._tell(b"0")
-        self._notifier.ready(f"{self.config['workers']} workers")
+        self._notifier.ready(status)
 
     def _be_worker(self, worker: Worker) -> int:
         self._worker = worker

@@ -363,14 +363,18 @@ async def test_a_real_process_that_dies_is_there_again(real: ProcessMonitor, log
 async def test_a_process_left_behind_holds_nothing_up(real: ProcessMonitor, log: Log) -> None:
     """The shell's child has its output, and lives on."""
     real.addProcess("leaves", shell("sleep 60 & echo $!; read _"))
-    (child,) = await log.until(1)
+    await log.until(1)
     process = real.protocols["leaves"].transport
     process.signalProcess("KILL")
     try:
         await log.until(2)
+        # It is not waited for at the end, either.
+        real.killTime = 0.05
+        async with asyncio.timeout(20):
+            await real.stopService()
     finally:
-        os.kill(int(child), signal.SIGKILL)
-        os.kill(int(log.lines[1]), signal.SIGKILL)
+        for line in log.lines:
+            os.kill(int(line), signal.SIGKILL)
 
 
 async def test_sigterm_then_sigkill(real: ProcessMonitor, log: Log) -> None:
@@ -393,6 +397,7 @@ async def test_cancelling_the_end_kills(real: ProcessMonitor, log: Log) -> None:
         await stopping
     async with asyncio.timeout(20):
         await exited
+        await real.stopService()  # waits for what is under way
 
 
 async def test_no_such_program(real: ProcessMonitor, log: Log) -> None:

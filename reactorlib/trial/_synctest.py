@@ -310,7 +310,8 @@ class SynchronousTestCase(Assertions):
         """
         names = (type(self).__module__, type(self).__name__, self._testMethodName)
         base = os.path.join(*(name[:_NAME] for name in names))
-        os.makedirs(base, exist_ok=True)
+        if not os.path.isdir(base):
+            os.makedirs(base, exist_ok=True)
         made = os.path.basename(tempfile.mkdtemp("", "", base))
         return os.path.join(base, made, "temp")
 

@@ -180,11 +180,21 @@ class UnixAppLogger(app.AppLogger):
 
 
 def launchWithName(name: str | None) -> None:
-    """Begin this program anew under another name, as `ps` shows it; None for no other."""
-    if name and name != sys.argv[0]:
-        python = os.path.realpath(sys.executable)
-        _log.info("Changing process name to %s", name)
-        os.execv(python, [name, sys.argv[0], "--originalname", *sys.argv[1:]])  # noqa: S606
+    """
+    Have the process called by another name, as `ps -o comm` and `top` show it.
+
+    Args:
+        name: of which the system takes 15 bytes; None to leave it.
+    """
+    if not name:
+        return
+    try:
+        with open("/proc/self/comm", "wb") as file:
+            file.write(name.encode()[:15])
+    except OSError as error:
+        _log.info("Cannot change the process name to %s: %s", name, error)
+    else:
+        _log.info("Changed the process name to %s", name)
 
 
 class UnixApplicationRunner(app.ApplicationRunner):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ._reactord import LIMIT, SERVER, Daemon, ended, read_line
+from ._reactord import LIMIT, SERVER, Daemon, children, ended, read_line
 
 #: Notes each request that it reads, in a file of its process, before it answers a moment later.
 SLOW = """
@@ -44,10 +44,6 @@ server = strports.service("tcp:0:interface=127.0.0.1:backlog=1000", Factory.forP
 server.setServiceParent(application)
 Port().setServiceParent(application)
 """
-
-
-def children(pid: int) -> list[int]:
-    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 class Load:

@@ -41,6 +41,7 @@ CORE_DEPENDENCIES = {"zope"}
 #: What a single file may import besides, and only when it is used: from an extra.
 EXTRAS = {
     "cred/passwords.py": {"argon2"},
+    "conch/manhole/_prompt.py": {"prompt_toolkit", "pygments"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
     "internet/uvloopreactor.py": {"uvloop"},

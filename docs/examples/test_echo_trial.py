@@ -3,6 +3,7 @@ Tests of an echo server, as a test case.
 
     python -m pytest test_echo_trial.py
     python -m unittest test_echo_trial.py
+    python -m reactorlib.trial test_echo_trial.py
 """
 
 from __future__ import annotations

@@ -19,19 +19,20 @@ _INSTALLED = tuple(
 )
 
 
-def _place(trace: TracebackType | None) -> str:
+def _place(trace: TracebackType | None, only_users: bool) -> str:
     """The innermost line of the user's; else of anybody's but ours; "" for none."""
     users = others = ""
     for frame, line in traceback.walk_tb(trace):
         name = frame.f_code.co_filename
         path = os.path.abspath(name)
-        if path.startswith(_OURS) or name.startswith("<"):
+        # Extensions in C have frames with files that only their makers have.
+        if path.startswith(_OURS) or not os.path.exists(path):
             continue
         if path.startswith(_INSTALLED):
             others = f"{name}:{line}"
         else:
             users = f"{name}:{line}"
-    return users or others
+    return users if only_users else users or others
 
 
 def in_one_line(error: BaseException) -> str:
@@ -46,11 +47,11 @@ def in_one_line(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         text = " ".join((error.msg or kind).split())
         return f"{error.filename}:{error.lineno}: {kind}: {text}"
-    place = _place(error.__traceback__)
+    ours = type(error).__module__.startswith("reactorlib.")
+    place = _place(error.__traceback__, only_users=ours)
     if isinstance(error, OSError) and error.filename is not None and not place:
         return f"{error.filename}: {error.strerror}"
     described = f"{kind}: {text}" if text else kind
     if not place:
-        ours = type(error).__module__.startswith("reactorlib.")
         return text if text and (ours or isinstance(error, OSError)) else described
     return f"{place}: {described}"

@@ -35,7 +35,7 @@ def examine(write: Callable[[str], object] = print) -> int:
     broken = 0
     for mark, what, text in _findings():
         broken += mark == "FAILED"
-        write(f"{mark:<7}{what:<18}{text}")
+        write(f"{mark:<7}{what:<21} {text}")
     return 1 if broken else 0
 
 

@@ -17,8 +17,8 @@ Signals. SIGTERM and SIGINT: nobody new is let in where the system can do that, 
 moment later, when those who were half-way have been accepted, the sockets are given
 up and workers told to drain; those that have not ended some seconds after their time
 of grace are killed. A second one is passed on, too, and has them end at once. SIGHUP
-is passed on. When the supervisor dies, however that happens, a pipe tells the
-workers, and they drain.
+is passed on, or ends all where there is a terminal. When the supervisor dies, however
+that happens, a pipe tells the workers, and they drain.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ class Supervisor:
         give_up: called after that: nothing is to be accepted any more.
         ready: called when all have once been ready.
         grace: how many seconds workers take to drain.
-        reload: called at SIGHUP, before it is passed on.
+        reload: called at SIGHUP, with what passes it on; None if SIGHUP is to end
+            all, as it does at a terminal.
+        rotate: called at SIGUSR1; then workers are told to reload.
         interval: how often to call `alive`, in seconds; None for never.
         alive: see `interval`.
     """
@@ -123,7 +125,8 @@ class Supervisor:
         give_up: Callable[[], object],
         ready: Callable[[], object],
         grace: float,
-        reload: Callable[[], object] = lambda: None,
+        reload: Callable[[Callable[[], object]], object] | None = lambda pass_on: pass_on(),
+        rotate: Callable[[], object] = lambda: None,
         interval: float | None = None,
         alive: Callable[[], object] = lambda: None,
     ) -> None:
@@ -134,6 +137,7 @@ class Supervisor:
         self._tell_ready = ready
         self._grace = grace
         self._reload = reload
+        self._rotate = rotate
         self._interval = interval
         self._alive = alive
         self._next_alive = 0.0
@@ -232,8 +236,9 @@ class Supervisor:
         try:
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
-                ours = number == signal.SIGINT
-                signal.signal(number, signal.default_int_handler if ours else signal.SIG_DFL)
+                # A terminal sends SIGINT to all; it is the supervisor that answers.
+                mine = number not in (signal.SIGINT, signal.SIGUSR1)
+                signal.signal(number, signal.SIG_DFL if mine else signal.SIG_IGN)
             os.close(self._wakeup)
             os.close(self._life_of_mine)
             for other in self._places:
@@ -314,9 +319,20 @@ class Supervisor:
                 self._reap()
             elif number in (signal.SIGTERM, signal.SIGINT):
                 self._end(number)
-            elif number in (signal.SIGHUP, signal.SIGUSR1) and self._ended_by is None:
-                self._reload()
-                self._send_all(signal.SIGHUP)
+            elif number == signal.SIGHUP:
+                self._hang_up()
+            elif number == signal.SIGUSR1 and self._ended_by is None:
+                self._rotate()
+                self._pass_on_reload()
+
+    def _hang_up(self) -> None:
+        if self._reload is None:
+            self._end(signal.SIGHUP)
+        elif self._ended_by is None:
+            self._reload(self._pass_on_reload)
+
+    def _pass_on_reload(self) -> None:
+        self._send_all(signal.SIGHUP)
 
     def _end(self, number: int) -> None:
         if self._ended_by is None:

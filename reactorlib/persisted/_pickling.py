@@ -40,13 +40,12 @@ def loads(data: bytes, allow: Allow = None) -> Any:
     Raises:
         LoadError: it is damaged, or names what is gone or may not be named.
     """
+    _check(data)
     file = io.BytesIO(data)
     try:
         loaded = _Unpickler(file, Finder(allow)).load()
     except LoadError:
         raise
-    except EOFError as cause:
-        raise DamagedFile("is cut off: it is no whole pickle") from cause
     except Exception as cause:
         # Bytes that are no pickle raise next to anything; so do the objects' own
         # methods.
@@ -54,6 +53,25 @@ def loads(data: bytes, allow: Allow = None) -> Any:
     if file.read(1):
         raise DamagedFile("is damaged: there is something after the end of the pickle")
     return loaded
+
+
+def _check(data: bytes) -> None:
+    """
+    Raise DamagedFile if a pickle is cut off, or asks for memory that it cannot need.
+
+    A memo with a number from damaged bytes is an array of that size to the unpickler:
+    gigabytes, and minutes.
+    """
+    import pickletools
+
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > len(data):
+                raise DamagedFile("is damaged: it numbers more objects than it has bytes")
+    except LoadError:
+        raise
+    except Exception as cause:
+        raise DamagedFile(f"is cut off, or is no pickle: {_one_line(cause)}") from cause
 
 
 class _Unpickler(pickle.Unpickler):

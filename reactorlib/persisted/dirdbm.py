@@ -23,7 +23,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from reactorlib.persisted import _pickling
+from reactorlib.persisted import _pickling, styles
 from reactorlib.persisted._names import Allow
 from reactorlib.persisted._trust import read_trusted
 from reactorlib.persisted.error import LoadError
@@ -245,7 +245,8 @@ class Shelf(DirDBM):
         """As `sob.load` does, whose errors it raises."""
         filename = os.fsdecode(path)
         try:
-            return _pickling.loads(read_trusted(filename), self._allow)
+            with styles.loading():
+                return _pickling.loads(read_trusted(filename), self._allow)
         except LoadError as error:
             error.filename = filename
             raise

@@ -14,8 +14,12 @@ import copyreg
 import importlib
 import io
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MethodType, ModuleType
 from typing import Any
+
+from reactorlib.persisted.error import DamagedFile
 
 __all__ = [
     "Ephemeral",
@@ -117,6 +121,28 @@ def doUpgrade() -> None:
     """Bring all `Versioned` objects up that were loaded since; `sob.load` calls it."""
     while _waiting:
         requireUpgrade(next(iter(_waiting.values())))
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """
+    What is loaded within is brought up at the end; if anything fails, it is forgotten.
+
+    Raises:
+        DamagedFile: it cannot be brought up.
+    """
+    before = set(_waiting)
+    try:
+        yield
+        try:
+            doUpgrade()
+        except Exception as cause:
+            text = " ".join(f"{type(cause).__name__}: {cause}".split())
+            raise DamagedFile(f"cannot be brought up to date: {text}") from cause
+    except BaseException:
+        for key in _waiting.keys() - before:
+            del _waiting[key]
+        raise
 
 
 def requireUpgrade(obj: Any) -> Any:

@@ -12,12 +12,13 @@ import logging
 import os
 import socket
 from collections import deque
-from typing import Any
+from typing import Any, Literal
 
 from zope.interface import implementer
 
 from reactorlib.application.service import Service
 from reactorlib.internet import reactor as _reactor
+from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, DeferredList, succeed
 from reactorlib.internet.error import CannotListenError
 from reactorlib.internet.interfaces import IReadDescriptor
@@ -148,10 +149,12 @@ class InetdServer(Service):
         return stopped
 
     def getHost(self) -> Any:
-        """Where it listens, as `socket.getsockname()`; RuntimeError while it does not."""
-        if self._socket is None:
+        """Where it listens: the address really bound; RuntimeError while it does not."""
+        sock = self._socket
+        if sock is None:
             raise RuntimeError(f"{self!r} does not listen: start it first")
-        return self._socket.getsockname()
+        kind: Literal["TCP", "UDP"] = "TCP" if self._is_stream else "UDP"
+        return from_sockname(sock.getsockname(), sock.family, kind)
 
     # -- the socket ---------------------------------------------------------------
 

@@ -34,7 +34,8 @@ from reactorlib.application import app, service
 from reactorlib.internet.interfaces import IReactorDaemonize
 from reactorlib.python import log, syslog, usage
 from reactorlib.python.logfile import LogFile
-from reactorlib.python.util import gidFromString, switchUID, uidFromString, untilConcludes
+from reactorlib.python.util import switchUID, untilConcludes
+from reactorlib.scripts import _users
 
 __all__ = [
     "ServerOptions",
@@ -49,20 +50,6 @@ _log = logging.getLogger("reactorlib.application.app")
 
 def _umask(value: str) -> int:
     return int(value, 8)
-
-
-def _uid(value: str) -> int:
-    try:
-        return uidFromString(value)
-    except KeyError:
-        raise ValueError(f"there is no user {value!r}") from None
-
-
-def _gid(value: str) -> int:
-    try:
-        return gidFromString(value)
-    except KeyError:
-        raise ValueError(f"there is no group {value!r}") from None
 
 
 class ServerOptions(app.ServerOptions):
@@ -85,13 +72,13 @@ class ServerOptions(app.ServerOptions):
         ["prefix", None, "twisted", "use the given prefix when syslogging"],
         ["pidfile", "", "twistd.pid", "Name of the pidfile"],
         ["chroot", None, None, "Chroot to a supplied directory before running"],
-        ["uid", "u", None, "The uid to run as.", _uid],
+        ["uid", "u", None, "The uid to run as.", _users.user],
         [
             "gid",
             "g",
             None,
             "The gid to run as. If not specified, that of the given --uid.",
-            _gid,
+            _users.group,
         ],
         ["umask", None, None, "The (octal) file creation mask to apply.", _umask],
     ]
@@ -193,11 +180,21 @@ class UnixAppLogger(app.AppLogger):
 
 
 def launchWithName(name: str | None) -> None:
-    """Begin this program anew under another name, as `ps` shows it; None for no other."""
-    if name and name != sys.argv[0]:
-        python = os.path.realpath(sys.executable)
-        _log.info("Changing process name to %s", name)
-        os.execv(python, [name, sys.argv[0], "--originalname", *sys.argv[1:]])  # noqa: S606
+    """
+    Have the process called by another name, as `ps -o comm` and `top` show it.
+
+    Args:
+        name: of which the system takes 15 bytes; None to leave it.
+    """
+    if not name:
+        return
+    try:
+        with open("/proc/self/comm", "wb") as file:
+            file.write(name.encode()[:15])
+    except OSError as error:
+        _log.info("Cannot change the process name to %s: %s", name, error)
+    else:
+        _log.info("Changed the process name to %s", name)
 
 
 class UnixApplicationRunner(app.ApplicationRunner):

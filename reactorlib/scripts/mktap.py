@@ -12,15 +12,14 @@ with status 1, or 2 where the command line is wrong.
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from reactorlib.application._blame import in_one_line
+from reactorlib.application._passphrase import ask, ask_twice
 from reactorlib.application.service import (
     Application,
     IProcess,
@@ -30,9 +29,10 @@ from reactorlib.application.service import (
 )
 from reactorlib.persisted import sob
 from reactorlib.persisted._encryption import is_encrypted
-from reactorlib.persisted.error import LoadError, PassphraseNeeded, SaveError
+from reactorlib.persisted.error import LoadError, SaveError
 from reactorlib.plugin import getPlugins
 from reactorlib.python import usage
+from reactorlib.scripts import _users
 
 __all__ = ["MktapOptions", "main", "run"]
 
@@ -45,37 +45,13 @@ def _style(text: str) -> str:
     return text
 
 
-def _user(text: str) -> int:
-    """The number of a user, of that or of a name."""
-    if text.isdigit():
-        return int(text)
-    import pwd
-
-    try:
-        return pwd.getpwnam(text).pw_uid
-    except KeyError:
-        raise ValueError(f"there is no user {text!r}") from None
-
-
-def _group(text: str) -> int:
-    """The number of a group, of that or of a name."""
-    if text.isdigit():
-        return int(text)
-    import grp
-
-    try:
-        return grp.getgrnam(text).gr_gid
-    except KeyError:
-        raise ValueError(f"there is no group {text!r}") from None
-
-
 class MktapOptions(usage.Options):
     """The options of `mktap`; its commands are the plugins."""
 
     synopsis = "Usage: mktap [options] <command> [command options]"
     longdesc = (
         "Saves an application in a file, with a service that the command makes. "
-        "'reactord -f' runs it, and 'reactord -o' one in Python's notation. "
+        "'reactord -f' runs it. "
         "For the options of a command: mktap <command> --help"
     )
 
@@ -87,14 +63,8 @@ class MktapOptions(usage.Options):
         ["debug", "d", "Show debugging information, and the whole of an error"],
     ]
     optParameters: ClassVar = [
-        ["uid", "u", None, "The user to run as; by default the one who starts it", _user],
-        [
-            "gid",
-            "g",
-            None,
-            "The group to run as; by default that of the one that starts it",
-            _group,
-        ],
+        ["uid", "u", None, "The user to run as; by default the one who starts it", _users.user],
+        ["gid", "g", None, "The group to run as; by default that of who starts it", _users.group],
         ["append", "a", None, "A saved application to add the service to, and not a new one"],
         ["type", "t", None, "'pickle' (.tap), 'xml' (.tax) or 'source' (.tas)", _style],
         ["appname", "n", None, "What the process is to be called"],
@@ -113,7 +83,7 @@ class MktapOptions(usage.Options):
             for maker in getPlugins(IServiceMaker):
                 if self["progress"]:
                     print(f"found {maker.tapname}", file=sys.stderr)
-                self.makers.setdefault(maker.tapname, maker)
+                self.makers.setdefault(maker.tapname, maker)  # ours come last, and give way
         return [
             (name, None, lambda maker=maker: maker.options(), maker.description)
             for name, maker in sorted(self.makers.items())
@@ -208,7 +178,7 @@ def _make(options: MktapOptions) -> None:
     except RuntimeError as error:
         raise _Failed(f"{command}: {_line(error)}") from error
     if options["encrypted"] and passphrase is None:
-        passphrase = _new_passphrase()
+        passphrase = ask_twice()
     ending = ("e" if passphrase is not None else "") + _ENDINGS[style]
     filename = options["append"] or options["output"] or f"{command}.{ending}"
     persistable: Any = sob.IPersistable(application)
@@ -236,7 +206,7 @@ def _saved(options: MktapOptions) -> tuple[Any, str, str | None]:
     try:
         with open(filename, "rb") as file:
             if is_encrypted(file.read(64)):
-                passphrase = _ask(f"Passphrase of {filename}: ")
+                passphrase = ask(f"Passphrase of {filename}: ")
         application = loadApplication(filename, kind, passphrase)
     except OSError as error:
         raise _Failed(f"{filename}: {error.strerror}") from error
@@ -246,22 +216,6 @@ def _saved(options: MktapOptions) -> tuple[Any, str, str | None]:
     if style != kind:
         raise _Failed(f"{filename}: is of the type {kind!r}, and stays so: leave the type out")
     return application, style, passphrase
-
-
-def _ask(prompt: str) -> str:
-    """A passphrase; from standard input, one line, where that is no terminal."""
-    terminal = sys.stdin.isatty()
-    answer = getpass.getpass(prompt) if terminal else sys.stdin.readline().rstrip("\r\n")
-    if not answer:
-        raise PassphraseNeeded("no passphrase was given")
-    return answer
-
-
-def _new_passphrase() -> str:
-    passphrase = _ask("Passphrase: ")
-    if sys.stdin.isatty() and _ask("Once more: ") != passphrase:
-        raise _Failed("the two passphrases are not the same")
-    return passphrase
 
 
 def _line(error: BaseException) -> str:

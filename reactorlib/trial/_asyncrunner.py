@@ -9,9 +9,11 @@ from typing import Any
 
 from zope.interface import implementer
 
+from reactorlib.trial import _synctest
+from reactorlib.trial._outcomes import PyUnitResultAdapter
 from reactorlib.trial._results import _AdaptedReporter
 from reactorlib.trial._synctest import SynchronousTestCase
-from reactorlib.trial.itrial import ITestCase
+from reactorlib.trial.itrial import IReporter, ITestCase
 
 __all__ = ["TestDecorator", "TestSuite", "decorate"]
 
@@ -51,7 +53,11 @@ class TestDecorator:
 
 
 class _ForceGarbageCollectionDecorator(TestDecorator):
-    """Collects garbage before and after the test."""
+    """
+    Collects garbage before and after the test.
+
+    An error that is logged meanwhile is one of the test, whoever's test case it is.
+    """
 
     def run(self, result: Any = None) -> Any:
         """Run the test."""
@@ -61,11 +67,18 @@ class _ForceGarbageCollectionDecorator(TestDecorator):
         if isinstance(innermost, SynchronousTestCase):
             innermost._collects_garbage = True  # while errors are still its own
             return super().run(result)
-        gc.collect()
+        observer = _synctest._logObserver
+        observer._add()
         try:
-            return super().run(result)
-        finally:
             gc.collect()
+            outcome = super().run(result)
+            gc.collect()
+        finally:
+            observer._remove()
+        for failure in observer.flushErrors():
+            reporter = result if IReporter.providedBy(result) else PyUnitResultAdapter(result)
+            reporter.addError(self, failure)
+        return outcome
 
 
 def decorate(test: Any, decorator: Any) -> Any:

@@ -74,7 +74,9 @@ class TestCase(_synctest.SynchronousTestCase):
         with no_running_loop(), asyncio.Runner(loop_factory=factory) as runner:
             loop = runner.get_loop()
             loop.set_exception_handler(_synctest._logObserver.loop_reports)
-            runner.run(self._steps_and_end(reporter, set(threading.enumerate())))
+            # Not `runner.run`, which makes of an interrupt a cancelled task: that would be an
+            # error of this test, and the next would begin.
+            loop.run_until_complete(self._steps_and_end(reporter, set(threading.enumerate())))
 
     async def _steps_and_end(self, reporter: Any, threads: set[threading.Thread]) -> None:
         await self._steps(reporter)
@@ -89,6 +91,8 @@ class TestCase(_synctest.SynchronousTestCase):
         left: list[Any] = [*reactor._ports, *reactor._connectors]
         left += [one for one in turn_of(loop).open if one.connected and not one.disconnecting]
         left += asyncio.all_tasks() - {asyncio.current_task()} - reactor._tasks
+        # Those of `asyncio.to_thread` and of looking names up stay for more work.
+        await loop.shutdown_default_executor()
         pool = reactor.threadpool
         ours = set(pool.threads) if pool is not None else set()
         left += [

@@ -8,7 +8,7 @@ overridden: reporters of other packages do.
 from __future__ import annotations
 
 import asyncio
-import errno
+import importlib
 import os
 import sys
 import unittest
@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reactorlib.internet import defer
+from reactorlib.python import reflect
+from reactorlib.python.util import untilConcludes
 from reactorlib.trial._outcomes import Todo
 from reactorlib.trial._results import TestResult
 
@@ -36,7 +38,14 @@ def _folder(file: str) -> str:
 _ASSERTING = (_folder(__file__), _folder(unittest.__file__))
 
 #: Where the calls are that lead to a test, and those from an assertion to what it raises.
-_RUNNING = (*_ASSERTING, _folder(asyncio.__file__), _folder(defer.__file__))
+_RUNNING = (
+    *_ASSERTING,
+    reflect.__file__,
+    importlib.__file__,
+    "<frozen importlib",
+    _folder(asyncio.__file__),
+    _folder(defer.__file__),
+)
 
 
 class SafeStream:
@@ -55,22 +64,13 @@ class SafeStream:
 
     def write(self, *a: Any, **kw: Any) -> Any:
         """Write, as the stream does."""
-        return _uninterrupted(self.original.write, *a, **kw)
+        return untilConcludes(self.original.write, *a, **kw)
 
     def flush(self) -> None:
         """Write out what the stream keeps, if it keeps anything."""
         flush = getattr(self.original, "flush", None)
         if flush is not None:
-            _uninterrupted(flush)
-
-
-def _uninterrupted(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    while True:
-        try:
-            return f(*args, **kwargs)
-        except OSError as error:
-            if error.errno != errno.EINTR:
-                raise
+            untilConcludes(flush)
 
 
 class Reporter(TestResult):
@@ -187,7 +187,7 @@ class Reporter(TestResult):
             first += 1
         while first < last and frames[last - 1][1].startswith(_ASSERTING):
             last -= 1
-        return list(frames[first:last] or frames)
+        return list(frames[first:last] or frames[-1:])
 
     def _formatFailureTraceback(self, fail: Any) -> str:
         """A Failure, or a text, as it is written."""
@@ -254,10 +254,15 @@ class Reporter(TestResult):
         some = [f"{name}={count}" for name, count in counts.items() if count]
         return f" ({', '.join(some)})" if some else ""
 
+    def _getStatus(self) -> str:
+        """How the run went, in a word."""
+        if not self.wasSuccessful():
+            return "FAILED"
+        return "INTERRUPTED" if self.shouldStop else "PASSED"
+
     def _printSummary(self) -> None:
         """Write the last line."""
-        status = "PASSED" if self.wasSuccessful() else "FAILED"
-        self._writeln("%s%s", status, self._getSummary())
+        self._writeln("%s%s", self._getStatus(), self._getSummary())
 
 
 class MinimalReporter(Reporter):

@@ -77,6 +77,10 @@ class TestResult(unittest.TestResult):
             return Failure(value, kind, tb)
         raise TypeError(f"an error is a Failure, or what sys.exc_info() returns, and not {error!r}")
 
+    def _began_before(self, seconds: float) -> None:
+        """The test that is told of has begun so many seconds ago, in another process."""
+        self._testStarted = self._getTime() - seconds
+
     def startTest(self, test: Any) -> None:
         """A test begins."""
         super().startTest(test)

@@ -177,8 +177,6 @@ class TreeReporter(Reporter):
         self._write("\n")
 
     def _printSummary(self) -> None:
-        if self.wasSuccessful():
-            self._colorizer.write("PASSED", self.SUCCESS)
-        else:
-            self._colorizer.write("FAILED", self.FAILURE)
+        status = self._getStatus()
+        self._colorizer.write(status, self.SUCCESS if status == "PASSED" else self.FAILURE)
         self._writeln("%s", self._getSummary())

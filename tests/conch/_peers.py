@@ -38,6 +38,9 @@ class Screen:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._more = asyncio.Event()
 
+    def type(self, keys: bytes) -> None:
+        raise NotImplementedError
+
     def show(self, data: bytes) -> None:
         self.shown += data
         self.everything += data
@@ -54,13 +57,17 @@ class Screen:
             async with asyncio.timeout(LIMIT):
                 while (at := self.shown.find(what)) < 0:
                     assert not self.ended.done(), f"the end, after {self.shown!r}"
-                    self._more.clear()
-                    await self._more.wait()
+                    await self.wait_for_more()
         except TimeoutError:
             raise AssertionError(f"no {what!r} in {self.shown!r}") from None
         at += len(what)
         found, self.shown = self.shown[:at], self.shown[at:]
         return found
+
+    async def wait_for_more(self) -> None:
+        """Wait until something is shown, or it is over."""
+        self._more.clear()
+        await self._more.wait()
 
     async def wait_for_end(self) -> bytes:
         """Wait until it is over; all that was shown since the last `expect`."""

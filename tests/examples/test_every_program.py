@@ -24,6 +24,7 @@ SERVERS: dict[str, list[str]] = {
     "idle_timeout.py": ["--seconds", "60"],
     "ftp_server.py": ["--directory", "."],
     "port_forwarder.py": ["127.0.0.1:1"],
+    "manhole_server.py": ["--password", "secret"],
 }
 
 #: What to say to a server, and how its answer begins: then it has surely noticed us.
@@ -37,6 +38,7 @@ TALK: dict[str, tuple[bytes, bytes]] = {
     "idle_timeout.py": (b"x", b"1 bytes so far"),
     "ftp_server.py": (b"", b"220 "),
     "port_forwarder.py": (b"", b""),
+    "manhole_server.py": (b"", b"Username: "),
 }
 
 #: The clients, with what their command lines need after the server's address.
@@ -76,6 +78,7 @@ def test_a_server_says_where_it_listens_and_ends_on_sigterm(
         f"nc localhost {port}",
         f"python transform_client.py {port} shout",
         f"curl ftp://localhost:{port}/",
+        f"telnet localhost {port}",
     )
     peer = dial(("127.0.0.1", int(port)))
     said, answer = TALK[name]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import random
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _fuzz import mutate
 
 from reactorlib.persisted import _encryption, sob
 from reactorlib.persisted.error import (
@@ -24,7 +27,7 @@ from reactorlib.persisted.error import (
     ValueMissing,
     WrongPassphrase,
 )
-from reactorlib.persisted.styles import Versioned
+from reactorlib.persisted.styles import Versioned, doUpgrade
 from reactorlib.python.components import Componentized
 
 STYLES = {"pickle": "tap", "xml": "tax", "source": "tas"}
@@ -139,6 +142,33 @@ def test_old_versions_are_brought_up(style: str, tmp_path: Path) -> None:
         Grown.persistenceVersion = 2
     (loaded,) = sob.load(filename, style)
     assert loaded.__dict__ == {"grown": True}
+
+
+def test_a_version_without_a_way_to_it_is_one_line(
+    style: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filename = save([Grown(), Grown()], style, tmp_path / "kept")
+    monkeypatch.setattr(Grown, "persistenceVersion", 3)
+    with pytest.raises(DamagedFile, match=r"kept: cannot be .*upgradeToVersion3") as caught:
+        sob.load(filename, style)
+    assert "\n" not in str(caught.value)
+    doUpgrade()  # what could not be loaded is not kept for later
+
+
+def test_random_damage_is_a_load_error(style: str, tmp_path: Path) -> None:
+    """Whatever is wrong with a file, it is told as that, or does not matter."""
+    path = tmp_path / "kept"
+    save(Kept(a=[1, "two", {"three": b"4"}, (None, 1.5)], b={5}), style, path)
+    whole = path.read_bytes()
+    rng = random.Random(7)
+    good = 0
+    for _ in range(500):
+        path.write_bytes(mutate(rng, mutate(rng, whole)))
+        # Changed bytes may name anything: nothing else is to be called.
+        with contextlib.suppress(LoadError):
+            sob.load(str(path), style, allow={f"{__name__}.Kept"})
+            good += 1
+    assert good < 400
 
 
 @pytest.mark.parametrize(
@@ -264,6 +294,16 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(style: str, tmp_path: Path) 
             sob.load(str(path), style)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_pickle_takes_no_memory(tmp_path: Path) -> None:
+    """A memo's number, of damaged bytes, would be the size of an array."""
+    path = tmp_path / "kept"
+    for memo in (b"r\xff\xff\xff\x7f", b"p99999999999\n"):
+        path.write_bytes(b"\x80\x02]" + memo + b".")
+        path.chmod(0o600)
+        with pytest.raises(DamagedFile, match="more objects than it has bytes"):
+            sob.load(str(path), "pickle")
 
 
 def test_more_than_a_pickle_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from reactorlib.internet import reactor
+from reactorlib.internet.address import UNIXAddress
 from reactorlib.internet.error import CannotListenError
 from reactorlib.internet.task import Clock
 from reactorlib.python.usage import UsageError
@@ -47,11 +48,11 @@ def python(script: str) -> tuple[str, ...]:
     return sys.executable, "-I", "-S", "-c", script
 
 
-async def connect(server: InetdServer) -> Streams:
+async def connect(server: Any) -> Streams:
     where = server.getHost()
-    if isinstance(where, str):
-        return await asyncio.open_unix_connection(where)
-    return await asyncio.open_connection(*where[:2])
+    if isinstance(where, UNIXAddress):
+        return await asyncio.open_unix_connection(os.fsdecode(where.name or b""))
+    return await asyncio.open_connection(where.host, where.port)
 
 
 async def ask(streams: Streams, data: bytes) -> bytes:
@@ -229,7 +230,10 @@ async def test_a_program_for_datagrams(protocol: str, folder: Path) -> None:
                 mine.bind(str(folder / "mine"))
             mine.setblocking(False)
             where = server.getHost()
-            mine.connect(("::1", *where[1:]) if protocol == "udp6" else where)
+            if protocol == "unix":
+                mine.connect(str(port))
+            else:
+                mine.connect(("::1" if protocol == "udp6" else where.host, where.port))
             for word in (b"one", b"two"):
                 mine.send(word)
                 async with asyncio.timeout(20):
@@ -253,7 +257,7 @@ async def test_a_program_for_datagrams_that_is_not_there(
     )
     async with server:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
-            mine.sendto(b"x", server.getHost())
+            mine.sendto(b"x", ("127.0.0.1", server.getHost().port))
         await asyncio.wait_for(there.wait(), 20)
         assert len(clock.getDelayedCalls()) == 1
     assert clock.getDelayedCalls() == []
@@ -396,11 +400,8 @@ async def test_an_inetd_conf(conf: Any) -> None:
     echo, time, datagrams, cat = list(made)
     async with made:
         for server in (echo, cat):
-            host = server.getHost()
-            where = (host.host, host.port) if server is echo else host
-            assert await ask(await asyncio.open_connection(*where), b"hello") == b"hello"
-        where = (time.getHost().host, time.getHost().port)
-        assert len(await ask(await asyncio.open_connection(*where), b"")) == 4
+            assert await ask(await connect(server), b"hello") == b"hello"
+        assert len(await ask(await connect(time), b"")) == 4
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
             mine.setblocking(False)
             mine.connect(("127.0.0.1", datagrams.getHost().port))
@@ -413,9 +414,9 @@ async def test_an_inetd_conf(conf: Any) -> None:
 async def test_nc_at_the_other_end(conf: Any) -> None:
     made = make(conf(f"127.0.0.1:0 stream tcp wait {ME} /bin/cat -"))
     async with made:
-        host, port = next(iter(made)).getHost()
+        where = next(iter(made)).getHost()
         nc = await asyncio.create_subprocess_exec(
-            *("nc", "-N", host, str(port)),
+            *("nc", "-N", where.host, str(where.port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )

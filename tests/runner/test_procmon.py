@@ -291,10 +291,16 @@ def test_a_saved_monitor_has_what_is_to_run(monitor: ProcessMonitor) -> None:
     assert (saved.running, saved.killTime, saved.protocols) == (0, 7, {})
 
 
-def test_the_old_view_of_processes_is_deprecated(monitor: ProcessMonitor) -> None:
+def test_what_is_deprecated_works(monitor: ProcessMonitor, fake: FakeReactor) -> None:
     monitor.addProcess("one", ["one"])
     with pytest.warns(DeprecationWarning, match=r"toTuple|ProcessMonitor\.processes"):
         assert monitor.processes == {"one": (["one"], None, None, {})}
+    monitor.startService()
+    with pytest.warns(DeprecationWarning, match=r"ProcessMonitor\.connectionLost was deprecated"):
+        monitor.connectionLost("one")
+    assert monitor.protocols == {}
+    fake.advance(1)
+    assert len(fake.started) == 2
 
 
 @pytest.mark.parametrize(
@@ -363,14 +369,18 @@ async def test_a_real_process_that_dies_is_there_again(real: ProcessMonitor, log
 async def test_a_process_left_behind_holds_nothing_up(real: ProcessMonitor, log: Log) -> None:
     """The shell's child has its output, and lives on."""
     real.addProcess("leaves", shell("sleep 60 & echo $!; read _"))
-    (child,) = await log.until(1)
+    await log.until(1)
     process = real.protocols["leaves"].transport
     process.signalProcess("KILL")
     try:
         await log.until(2)
+        # It is not waited for at the end, either.
+        real.killTime = 0.05
+        async with asyncio.timeout(20):
+            await real.stopService()
     finally:
-        os.kill(int(child), signal.SIGKILL)
-        os.kill(int(log.lines[1]), signal.SIGKILL)
+        for line in log.lines:
+            os.kill(int(line), signal.SIGKILL)
 
 
 async def test_sigterm_then_sigkill(real: ProcessMonitor, log: Log) -> None:
@@ -393,6 +403,7 @@ async def test_cancelling_the_end_kills(real: ProcessMonitor, log: Log) -> None:
         await stopping
     async with asyncio.timeout(20):
         await exited
+        await real.stopService()  # waits for what is under way
 
 
 async def test_no_such_program(real: ProcessMonitor, log: Log) -> None:

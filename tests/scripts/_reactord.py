@@ -200,6 +200,11 @@ def ended(descriptor: int) -> bool:
     return bool(poll.poll(LIMIT * 1000))
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
 def read_line(connection: socket.socket) -> str:
     return read_until(connection, b"\n").decode()
 

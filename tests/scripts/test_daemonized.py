@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import re
 import signal
 import socket
@@ -36,8 +37,12 @@ server.setServiceParent(application)
 
 
 def test_it_goes_into_the_background(daemon: Daemon) -> None:
+    daemon.write(
+        "app.tac",
+        SERVER + "service.IProcess(application).processName = 'liner'\nprint('loaded')\n",
+    )
     done = daemon.run("-y", "app.tac")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
     word, number = daemon.ask()
     assert (word, int(number)) == ("hello", daemon.pid)
     # A session of its own, with no terminal, and another parent.
@@ -50,6 +55,7 @@ def test_it_goes_into_the_background(daemon: Daemon) -> None:
         assert os.readlink(f"/proc/{number}/fd/{descriptor}") == "/dev/null"
     assert stat.S_IMODE((daemon.folder / "port").stat().st_mode) == 0o600
     assert "starting up" in daemon.text("reactord.log")
+    assert Path(f"/proc/{number}/comm").read_text() == "liner\n"
     daemon.end_daemon()
     assert not (daemon.folder / "reactord.pid").exists()
     assert daemon.text("reactord.log").endswith("Server Shut Down.\n")
@@ -100,7 +106,8 @@ def test_a_port_in_use_is_told_by_the_command(daemon: Daemon) -> None:
 
 def free_low_port() -> int:
     """A port that takes privileges to be bound."""
-    for port in range(1023, 600, -1):
+    # At random, as other tests look for one at the same time.
+    for port in random.sample(range(600, 1024), 424):
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:

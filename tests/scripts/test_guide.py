@@ -1,61 +1,78 @@
-"""The session of the old guide to getting started, with the commands as a shell runs them."""
+"""
+The guide "Getting Started", from its first line to its last, in today's terms: quotes
+that know of no framework, a protocol over them, a plugin, `mktap`, the daemon, `nc`.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scripts._reactord import LIMIT, ended, environment
+from ._reactord import LIMIT, Daemon, environment
 
-QUOTE = "An apple a day keeps the doctor away."
-
-#: The heart of the application, which knows nothing of any framework.
-QUOTERS = """
+FILES = {
+    "TwistedQuotes/__init__.py": "",
+    "TwistedQuotes/quoters.py": '''
 from random import choice
 
+from zope.interface import Interface, implementer
+
+
+class IQuoter(Interface):
+    """An object that returns quotes."""
+
+    def getQuote():
+        """Return a quote."""
+
+
+@implementer(IQuoter)
 class StaticQuoter:
+    """Return a static quote."""
+
     def __init__(self, quote):
         self.quote = quote
 
     def getQuote(self):
         return self.quote
 
+
+@implementer(IQuoter)
 class FortuneQuoter:
+    """Load quotes from a fortune-format file."""
+
     def __init__(self, filenames):
         self.filenames = filenames
 
     def getQuote(self):
         with open(choice(self.filenames)) as file:
             return choice(file.read().split("\\n%\\n"))
-"""
-
-PROTOCOL = """
+''',
+    "TwistedQuotes/quoteproto.py": """
 from reactorlib.internet.protocol import Factory, Protocol
+
 
 class QOTD(Protocol):
     def connectionMade(self):
         self.transport.write(self.factory.quoter.getQuote().encode() + b"\\r\\n")
         self.transport.loseConnection()
 
+
 class QOTDFactory(Factory):
     protocol = QOTD
 
     def __init__(self, quoter):
         self.quoter = quoter
-"""
-
-BUILDER = """
+""",
+    "TwistedQuotes/quotetap.py": '''
 from TwistedQuotes import quoteproto, quoters
 from reactorlib.application import internet
 from reactorlib.python import usage
+
 
 class Options(usage.Options):
     optParameters = [
@@ -64,177 +81,185 @@ class Options(usage.Options):
         ["file", "f", None, "A fortune-format text file to read quotes from."],
     ]
 
+
 def makeService(config):
+    """Return a service that will be attached to the application."""
     if config["file"]:
         quoter = quoters.FortuneQuoter([config["file"]])
     else:
         quoter = quoters.StaticQuoter(config["static"])
-    factory = quoteproto.QOTDFactory(quoter)
-    return internet.TCPServer(int(config["port"]), factory)
-"""
-
-PLUGIN = """
+    return internet.TCPServer(int(config["port"]), quoteproto.QOTDFactory(quoter))
+''',
+    "reactorlib/plugins/twisted_quotes.py": """
 from reactorlib.application.service import ServiceMaker
 
-quotes = ServiceMaker(
+qotd = ServiceMaker(
     "Quote of the Day TAP Builder",
     "TwistedQuotes.quotetap",
     "Example of a TAP builder module.",
-    "quotes",
+    "qotd",
 )
-"""
-
-TAC = """
+""",
+    "qotd.tac": """
 from TwistedQuotes import quotetap
-from reactorlib.application import service
+from reactorlib.application.service import Application
 
-application = service.Application("quotes")
 config = quotetap.Options()
-config.parseOptions(["--port", "{port}"])
+config.parseOptions(["--port", "PORT"])
+application = Application("qotd")
 quotetap.makeService(config).setServiceParent(application)
-"""
+""",
+}
 
-
-class Session:
-    """A folder with the guide's files in it, and a shell."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name, text in {
-            "stuff/TwistedQuotes/__init__.py": "",
-            "stuff/TwistedQuotes/quoters.py": QUOTERS,
-            "stuff/TwistedQuotes/quoteproto.py": PROTOCOL,
-            "stuff/TwistedQuotes/quotetap.py": BUILDER,
-            "stuff/reactorlib/plugins/quotes_dropin.py": PLUGIN,
-            "fortunes": "Never put off\n%\nUntil tomorrow",
-        }.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        self.work = folder / "work"
-        self.work.mkdir()
-        self.path = os.pathsep.join([str(self._scripts()), os.environ["PATH"]])
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-
-    def _scripts(self) -> Path:
-        """The folder of the console scripts: the installed ones, or made as pip makes them."""
-        installed = Path(sys.executable).parent
-        if (installed / "reactord").exists() and (installed / "mktap").exists():
-            return installed
-        made = self.folder / "bin"
-        made.mkdir()
-        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-        for name, entry in project["project"]["scripts"].items():
-            module, _, function = entry.partition(":")
-            script = made / name
-            script.write_text(
-                f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\n"
-                f"sys.exit({function}())\n"
-            )
-            script.chmod(0o755)
-        return made
-
-    def shell(self, line: str, fails: bool = False) -> str:
-        """What a line prints."""
-        done = subprocess.run(
-            ["sh", "-c", line],
-            cwd=self.work,
-            env=environment(PYTHONPATH=str(self.folder / "stuff"), PATH=self.path),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LIMIT,
-            check=False,
-        )
-        assert bool(done.returncode) == fails, done.stdout
-        return done.stdout
-
-    def ask(self) -> str:
-        """What the server says, to `nc` where there is one."""
-        if shutil.which("nc"):
-            return self.shell(f"nc -w 10 127.0.0.1 {self.port}")
-        with (
-            socket.create_connection(("127.0.0.1", self.port), LIMIT) as connection,
-            connection.makefile() as answer,
-        ):
-            return answer.read()
-
-    def run_and_ask(self, command: str) -> str:
-        """Run the daemon, ask it, and end it as the guide does."""
-        assert self.shell(command) == ""
-        descriptor = os.pidfd_open(int((self.work / "reactord.pid").read_text()))
-        try:
-            answer = self.ask()
-            self.shell("kill `cat reactord.pid`")
-            assert ended(descriptor), "it has not ended"
-        finally:
-            os.close(descriptor)
-        assert not (self.work / "reactord.pid").exists()
-        log = (self.work / "reactord.log").read_text()
-        assert "Traceback" not in log
-        assert "Server Shut Down" in log
-        return answer
+needs_nc = pytest.mark.skipif(shutil.which("nc") is None, reason="nc is not installed")
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Session:
-    return Session(tmp_path)
+def port(daemon: Daemon) -> int:
+    """A port that was free just now; the files of the guide are in the folder."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+    for name, text in FILES.items():
+        daemon.write(name, text.replace("PORT", str(number)))
+    return number
 
 
-@pytest.mark.parametrize("kind", ["pickle", "xml", "source"])
-def test_a_saved_application(session: Session, kind: str) -> None:
-    ending = {"pickle": "tap", "xml": "tax", "source": "tas"}[kind]
-    said = session.shell(f"mktap --type={kind} quotes --port {session.port}")
-    assert said == f"Saving quotes application to quotes.{ending}...\nSaved.\n"
-    assert session.run_and_ask(f"reactord -f quotes.{ending}") == f"{QUOTE}\n"
-    # Its state has been saved at the end, and goes on from there.
-    again = f"reactord --no_save -f quotes-shutdown.{ending}"
-    assert session.run_and_ask(again) == f"{QUOTE}\n"
+def mktap(folder: Path, *words: object, typed: str = "") -> str:
+    """What `mktap` prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from reactorlib.scripts.mktap import run; run()", *map(str, words)],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(folder)),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
-def test_a_saved_application_that_is_appended_to(session: Session) -> None:
-    session.shell(f"mktap quotes --port {session.port}")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        other = free.getsockname()[1]
-    session.shell(f"mktap --append quotes.tap quotes --port {other} --static 'And another.'")
-    first, session.port = session.port, other
-    assert session.run_and_ask("reactord -o -f quotes.tap") == "And another.\n"
-    session.port = first
-    assert session.run_and_ask("reactord -o -f quotes.tap") == f"{QUOTE}\n"
+def nc(port: int) -> bytes:
+    """What `nc localhost PORT` prints."""
+    return subprocess.run(
+        ["nc", "localhost", str(port)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=LIMIT,
+        check=True,
+    ).stdout
 
 
-def test_a_python_file(session: Session) -> None:
-    (session.work / "quotes.tac").write_text(TAC.format(port=session.port))
-    assert session.run_and_ask("reactord -y quotes.tac") == f"{QUOTE}\n"
-
-
-def test_a_plugin(session: Session) -> None:
-    command = f"reactord quotes --port {session.port} --file {session.folder / 'fortunes'}"
-    assert session.run_and_ask(command) in ("Never put off\n", "Until tomorrow\n")
-
-
-def test_help_is_there_for_the_asking(session: Session) -> None:
-    for command in ("mktap", "reactord"):
-        assert "Example of a TAP builder module." in session.shell(f"{command} --help")
-        told = session.shell(f"{command} quotes --help")
-        assert "Port number to listen on for QOTD protocol. [default: 8007]" in told
-
-
-MISTAKES: list[tuple[str, Callable[[str], bool]]] = [
-    ("mktap nonesuch", lambda said: "nonesuch" in said),
-    ("mktap quotes --nonesuch", lambda said: "nonesuch" in said),
-    ("reactord -f nonesuch.tap", lambda said: "nonesuch.tap" in said),
-    ("reactord nonesuch", lambda said: "nonesuch" in said),
-]
-
-
-@pytest.mark.parametrize(("command", "right"), MISTAKES, ids=[line for line, _ in MISTAKES])
-def test_a_mistake_is_told_in_a_line(
-    session: Session, command: str, right: Callable[[str], bool]
+@needs_nc
+@pytest.mark.parametrize(
+    ("making", "running"),
+    [
+        (["qotd"], ["-f", "qotd.tap"]),
+        (["--type=xml", "qotd"], ["-f", "qotd.tax"]),
+        (["--type=source", "qotd"], ["-f", "qotd.tas"]),
+        ([], ["-y", "qotd.tac"]),
+        ([], ["qotd"]),
+    ],
+    ids=["tap", "tax", "tas", "tac", "plugin"],
+)
+def test_the_session_of_the_guide(
+    daemon: Daemon, port: int, making: list[str], running: list[str]
 ) -> None:
-    said = session.shell(command, fails=True)
-    assert right(said.splitlines()[-1]), said
-    assert "Traceback" not in said
-    assert list(session.work.iterdir()) == []
+    if making:
+        assert mktap(daemon.folder, *making, "--port", port) == (
+            f"Saving qotd application to {running[-1]}...\nSaved.\n"
+        )
+    if running == ["qotd"]:
+        running = ["qotd", "--port", str(port)]
+    done = daemon.run(*running, PYTHONPATH=str(daemon.folder))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert nc(port) == b"An apple a day keeps the doctor away.\r\n"
+    daemon.end_daemon()  # kill $(cat reactord.pid)
+    assert not (daemon.folder / "reactord.pid").exists()
+
+
+def test_the_help_of_the_guide(daemon: Daemon, port: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from reactorlib.scripts.mktap import run; run()"],
+        cwd=daemon.folder,
+        env=environment(PYTHONPATH=str(daemon.folder)),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.stdout.startswith("Usage: mktap [options] <command> [command options]\n")
+    for option in ("-x, --xml", "-e, --encrypted", "-u, --uid=", "-a, --append=", "-t, --type="):
+        assert option in done.stdout
+    assert "qotd " in done.stdout
+    assert "Example of a TAP builder module." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.tap", b"\x80\x04", "x.tap: is cut off"),
+        (
+            "x.tap",
+            b"c__main__\nQOTD\n.",
+            "x.tap: it needs __main__.QOTD, of a program",
+        ),
+        ("x.tap", b"cTwistedQuotes.gone\nQOTD\n.", "x.tap: it needs TwistedQuotes.gone.QOTD"),
+        (
+            "x.tax",
+            b'<!DOCTYPE a [<!ENTITY a "a"><!ENTITY b "&a;&a;">]><application>&b;</application>',
+            "x.tax: line 1: declares a document type",
+        ),
+        (
+            "x.tas",
+            b"app=__import__('os').system('touch it')",
+            "is code, and a .tas file",
+        ),
+    ],
+)
+def test_a_bad_file_is_one_line_of_the_daemons(
+    daemon: Daemon, port: int, name: str, content: bytes, said: str
+) -> None:
+    (daemon.folder / name).write_bytes(content)
+    (daemon.folder / name).chmod(0o600)
+    done = daemon.run("-f", name, PYTHONPATH=str(daemon.folder))
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (daemon.folder / "it").exists()
+    assert not (daemon.folder / "reactord.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "typed", "said"),
+    [
+        ([], "", "reactord: qotd.etap: is encrypted: it takes a passphrase\n"),
+        (["-e"], "simsim\n", "reactord: qotd.etap: the passphrase is wrong, or "),
+        (["-e"], "", "no passphrase was given\n"),
+        (["-e"], "sesame\n", ""),
+    ],
+)
+def test_an_encrypted_file_takes_its_passphrase(
+    daemon: Daemon, port: int, flags: list[str], typed: str, said: str
+) -> None:
+    mktap(daemon.folder, "--encrypted", "qotd", "--port", port, typed="sesame\n")
+    done = subprocess.run(
+        daemon.command(*flags, "--check", "-f", "qotd.etap"),
+        cwd=daemon.folder,
+        env=environment(PYTHONPATH=str(daemon.folder)),
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.returncode == (1 if said else 0)
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+def test_a_file_that_others_can_write_is_one_line_of_the_daemons(daemon: Daemon, port: int) -> None:
+    mktap(daemon.folder, "qotd", "--port", port)
+    (daemon.folder / "qotd.tap").chmod(0o666)
+    done = daemon.run("-f", "qotd.tap", PYTHONPATH=str(daemon.folder))
+    assert done.returncode == 1
+    assert "qotd.tap: refused: everybody can write it" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -102,6 +102,7 @@ FILES = {
     "syntax.tac": "x = 1\ndef f(:\n",
     "deep.tac": "import json\njson.loads('{')\n",
     "nothing.tac": "x = 1\n",
+    "other.tac": "application = 3\n",
     "startup.tac": (
         "from reactorlib.application import service\n"
         "class Fails(service.Service):\n"
@@ -149,6 +150,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("-n -y syntax.tac", "reactord: syntax.tac:2: SyntaxError: invalid syntax"),
         ("-n -y deep.tac", "reactord: deep.tac:2: JSONDecodeError: Expecting property name"),
         ("-n -y nothing.tac", "reactord: nothing.tac: does not define 'application'"),
+        ("-n -y other.tac", "reactord: 'application' is int, not made by Application()"),
         ("-n -y absent.tac", "reactord: absent.tac: No such file or directory"),
         ("-n -f absent.tap", "reactord: absent.tap: No such file or directory"),
         ("--nonesuch", "reactord: option --nonesuch not recognized (reactord --help shows"),
@@ -278,7 +280,7 @@ def test_doctor_says_what_there_is(daemon: Daemon) -> None:
     plug_in(daemon.folder)
     done = daemon.run("doctor", PYTHONPATH=str(daemon.folder))
     assert done.returncode == 1  # for one of the plugins
-    lines = {line[7:25].strip(): line for line in done.stdout.splitlines()}
+    lines = {line[7:28].strip(): line for line in done.stdout.splitlines()}
     assert lines["asyncio's loop"].startswith("ok ")
     assert {"reactorlib", "Python", "open files", "extra fast", "--reactor"} <= lines.keys()
     assert lines["command motto"].startswith("ok ")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ._reactord import LIMIT, SERVER, Daemon, environment, read_line, read_until
+from ._reactord import LIMIT, SERVER, Daemon, children, environment, read_line, read_until
 
 
 def test_it_tells_of_its_start_and_its_end(daemon: Daemon) -> None:
@@ -235,3 +235,23 @@ def test_a_terminal_that_goes_away_ends_what_runs_in_its_foreground(daemon: Daem
         process.stdout.read()
         assert process.wait(LIMIT) == -signal.SIGHUP
     os.close(leader)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="needs root, unshare")
+def test_the_first_process_of_a_container_stays_in_the_foreground(daemon: Daemon) -> None:
+    """To it, a signal does nothing that it has no handler for: it exits with 0."""
+    plain = daemon.command
+    daemon.command = lambda *arguments: [  # type: ignore[method-assign]
+        *("unshare", "--fork", "--pid", "--kill-child", "--", *plain(*arguments))
+    ]
+    for _ in range(2):  # and again, with the pid file of one that was killed
+        process = daemon.start("-l", "-", "-y", "app.tac")
+        assert daemon.text("reactord.pid") == "1"
+        assert daemon.ask() == ["hello", "1"]
+        (inside,) = children(process.pid)
+        daemon.write("reactord.pid", "1")
+        os.kill(inside, signal.SIGTERM)
+        assert process.wait(LIMIT) == 0
+        assert "Received SIGTERM: shutting down" in daemon.out
+        assert not (daemon.folder / "reactord.pid").exists()
+        daemon.write("reactord.pid", "1")

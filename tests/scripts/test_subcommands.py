@@ -187,3 +187,28 @@ def test_folders_of_ours_are_found() -> None:
     ours = {"ftp", "inetd", "portforward", "procmon", "qotd", "socks"}
     assert ours <= set(names.split())
     assert imported == ""
+
+
+def at_the_prompt(daemon: Daemon, port: int, name: str, password: str) -> None:
+    with daemon.connect(port) as peer:
+        peer.sendall(f"{name}\r\n{password}\r\nprint(6 * 7, await x)\r\n".encode())
+        peer.sendall(b"import os, asyncio\r\nprint(os.getpid(), await asyncio.sleep(0, 'up'))\r\n")
+        shown = read_until(peer, b" up\r\n>>> ")
+        assert b"NameError: name 'x' is not defined" in shown
+        peer.sendall(b"exit()\r\n")
+        while peer.recv(4096):
+            pass
+
+
+def test_telnet(daemon: Daemon) -> None:
+    """With a name and a password from the command line, which has no password by itself."""
+    process, port = serve(daemon, "telnet", "--plain", "-p", ANY, "-u", "alice", "-w", "secret")
+    at_the_prompt(daemon, port, "alice", "secret")
+    ends_well(daemon, process)
+
+
+def test_manhole(daemon: Daemon) -> None:
+    daemon.write("users", "alice:secret\n")
+    process, port = serve(daemon, "manhole", "--plain", "-t", ANY, "--auth", "file:users")
+    at_the_prompt(daemon, port, "alice", "secret")
+    ends_well(daemon, process)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ._reactord import LIMIT, SERVER, Daemon, ended, read_line
+from ._reactord import LIMIT, SERVER, Daemon, children, ended, read_line
 
 #: Notes each request that it reads, in a file of its process, before it answers a moment later.
 SLOW = """
@@ -44,10 +44,6 @@ server = strports.service("tcp:0:interface=127.0.0.1:backlog=1000", Factory.forP
 server.setServiceParent(application)
 Port().setServiceParent(application)
 """
-
-
-def children(pid: int) -> list[int]:
-    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 class Load:
@@ -284,16 +280,45 @@ def test_workers_that_die_soon_are_started_with_pauses(daemon: Daemon) -> None:
     assert daemon.end(process) == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_workers_write_to_the_new_log_file(daemon: Daemon, number: int) -> None:
+    """Moved by another program, or put aside by the supervisor."""
+    daemon.write("app.tac", SERVER.replace("self.sendLine", "print('line'); self.sendLine"))
+    process = daemon.start("--workers", "2", "-l", "log", "-y", "app.tac")
+    if number == signal.SIGHUP:
+        os.rename(daemon.folder / "log", daemon.folder / "log.1")
+    process.send_signal(number)
+    if number == signal.SIGHUP:
+        assert daemon.manager.told()["RELOADING"] == "1"
+        assert daemon.manager.told()["STATUS"] == "2 workers"
+    # Workers say nothing of it but in the log: within the time that a test may take.
+    log = daemon.folder / "log"
+    while not log.exists() or log.read_text().count("Received SIGHUP: reloading") < 2:
+        pass
+    daemon.ask()
+    assert daemon.end(process) == -signal.SIGTERM
+    assert "line" in log.read_text()
+    assert "starting up" in daemon.text("log.1")
+
+
+def test_an_interrupt_at_the_terminal_drains_the_workers(daemon: Daemon) -> None:
+    """It goes to all of them, and so may the supervisor's word of it a moment later."""
+    process = daemon.start("--workers", "2", "--grace", "20", "-y", "app.tac")
+    with daemon.connect() as connection:
+        connection.sendall(b"before\n")
+        read_line(connection)
+        for pid in [*children(process.pid), process.pid]:
+            os.kill(pid, signal.SIGINT)
+        daemon.manager.wait("STOPPING")
+        connection.sendall(b"after\n")
+        assert read_line(connection).startswith("after ")
+    assert process.wait(LIMIT) == -signal.SIGINT
+
+
 def test_workers_in_the_background(daemon: Daemon) -> None:
     done = daemon.run("--workers", "2", "-y", "app.tac")
     assert (done.returncode, done.stderr) == (0, "")
     assert int(daemon.ask()[1]) in children(daemon.pid)
-    os.rename(daemon.folder / "reactord.log", daemon.folder / "log.old")
-    os.kill(daemon.pid, signal.SIGHUP)
-    while (daemon.folder / "reactord.log").exists() is False or daemon.text("reactord.log").count(
-        "Received SIGHUP: reloading"
-    ) < 2:
-        pass  # until both have said it, within the time that a test may take
     daemon.end_daemon()
     assert daemon.text("reactord.log").endswith("Server Shut Down.\n")
     assert not (daemon.folder / "reactord.pid").exists()

@@ -1,7 +1,8 @@
-"""The example runs under pytest with nothing configured, and under unittest."""
+"""The example runs under pytest with nothing configured, under unittest, and by our own command."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,13 +20,15 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
             "3 passed",
         ),
         (["unittest"], "Ran 3 tests"),
+        (["reactorlib.trial"], "PASSED (successes=3)"),
     ],
-    ids=["pytest", "unittest"],
+    ids=["pytest", "unittest", "reactor-trial"],
 )
-def test_the_example(arguments: list[str], expected: str) -> None:
+def test_the_example(arguments: list[str], expected: str, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "test_echo_trial.py", tmp_path)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", *arguments, "test_echo_trial.py"],
-        cwd=EXAMPLES,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=50,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from zope.interface.verify import verifyObject
 
+from reactorlib.internet import defer
 from reactorlib.python import log
 from reactorlib.python.failure import Failure
 from reactorlib.python.reflect import ModuleNotFound
@@ -153,6 +154,22 @@ def test_what_is_not_there(name: str, error: type[Exception]) -> None:
 def test_what_is_wrong_inside_a_module_is_told(package: tuple[str, Path]) -> None:
     with pytest.raises(ModuleNotFoundError, match="one_that_is_not_there"):
         runner.TestLoader().findByName(f"{package[0]}.test_broken")
+
+
+@pytest.mark.parametrize(
+    ("line", "skips", "errors"),
+    [
+        ("import unittest; raise unittest.SkipTest('not here')", 1, 0),
+        ("import sys; sys.exit('gone')", 0, 1),
+    ],
+)
+def test_a_module_that_ends_as_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, skips: int, errors: int
+) -> None:
+    (tmp_path / "test_ending.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    runner.TestLoader().loadByName("test_ending").run(result := reporter.TestResult())
+    assert (len(result.skips), len(result.errors)) == (skips, errors)
 
 
 def test_a_folder_that_is_no_package(tmp_path: Path) -> None:
@@ -379,6 +396,24 @@ def test_garbage_is_collected_around_each_test(
     assert done == ["collect", "test", "collect"] * 2
 
 
+@pytest.mark.parametrize("kind", [pyunit.TestCase, unittest.SynchronousTestCase])
+def test_collecting_garbage_brings_up_what_nobody_has_handled(elsewhere: Path, kind: Any) -> None:
+    """The Deferred is in a cycle: without collecting, its failure comes up in another test."""
+
+    def it(self: Any) -> None:
+        cycle: list[Any] = [defer.fail(ZeroDivisionError())]
+        cycle.append(cycle)
+
+    gc.disable()
+    try:
+        test = type("Case", (kind,), {"test_it": it})("test_it")
+        result = make(forceGarbageCollection=True).run(test)
+    finally:
+        gc.enable()
+    [(_, failure)] = result.errors
+    assert failure.check(ZeroDivisionError)
+
+
 @pytest.mark.filterwarnings("always")
 def test_warnings_are_the_reporters(elsewhere: Path) -> None:
     running = make()
@@ -390,5 +425,5 @@ def test_warnings_are_the_reporters(elsewhere: Path) -> None:
 
 
 def test_samefile_is_deprecated() -> None:
-    with pytest.warns(DeprecationWarning, match=r"use os\.path\.samefile"):
+    with pytest.warns(DeprecationWarning, match=r"os\.path\.samefile"):
         assert runner.samefile(__file__, __file__)

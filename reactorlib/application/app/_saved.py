@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Any
 
 from reactorlib.application import service
+from reactorlib.application._passphrase import ask, ask_twice
 
 __all__ = [
     "convertStyle",
@@ -18,17 +18,12 @@ __all__ = [
 
 def getPassphrase(needed: Any) -> str | None:
     """Ask the user for a passphrase to load with; None if none is needed."""
-    return getpass.getpass("Passphrase: ") if needed else None
+    return ask() if needed else None
 
 
 def getSavePassphrase(needed: Any) -> str | None:
     """Ask the user for a passphrase to save with, twice; None if none is needed."""
-    while needed:
-        passphrase = getpass.getpass("Encryption passphrase: ")
-        if passphrase == getpass.getpass("The same again: "):
-            return passphrase
-        print("They are not the same.")
-    return None
+    return ask_twice() if needed else None
 
 
 def _file_of(config: Any) -> tuple[str, str]:
@@ -88,7 +83,8 @@ def convertStyle(
     application = service.loadApplication(filein, typein, passphrase)
     persistable: Any = sob.IPersistable(application)
     persistable.setStyle(typeout)
-    persistable.save(filename=fileout, passphrase=getSavePassphrase(encrypt))
+    persistable.passphrase = getSavePassphrase(encrypt)
+    persistable.save(filename=fileout)
 
 
 def startApplication(application: Any, save: Any) -> None:

@@ -41,11 +41,6 @@ class _ReactorCall(Service):
         self.args = args
         self.kwargs = kwargs
         self.reactor = reactor
-        self._port: Any = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """A saved service has no socket."""
-        return {**super().__getstate__(), "_port": None}
 
     def _make(self) -> Any:
         reactor = self.reactor
@@ -56,6 +51,14 @@ class _ReactorCall(Service):
 
 class _Server(_ReactorCall):
     """What listens from the privileged start on."""
+
+    _port: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no port."""
+        state = super().__getstate__()
+        state.pop("_port", None)
+        return state
 
     _verb = "listen"
 
@@ -105,17 +108,25 @@ _DRAINING = {"TCP", "UNIX", "SSL"}
 class _Client(_ReactorCall):
     """What connects when it is started."""
 
+    _connection: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A saved service has no connection."""
+        state = super().__getstate__()
+        state.pop("_connection", None)
+        return state
+
     _verb = "connect"
 
     def startService(self) -> None:
         """Connect. What becomes of it, the factory is told."""
         super().startService()
-        self._port = self._make()
+        self._connection = self._make()
 
     def stopService(self, grace: float | None = None) -> None:
         """Close the connection, or give up the attempt."""
         super().stopService(grace)
-        connector, self._port = self._port, None
+        connector, self._connection = self._connection, None
         if connector is not None:
             connector.disconnect()
 

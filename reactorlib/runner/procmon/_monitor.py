@@ -1,18 +1,7 @@
-"""
-Processes that are started, watched, and started again when they end.
-
-    monitor = ProcessMonitor()
-    monitor.addProcess("web", ["/usr/bin/web", "--port", "8080"])
-    monitor.setServiceParent(application)
-
-A process that has run for a while is started again at once. One that ends soon
-after its start waits, twice as long each time. What processes write is logged, line
-by line.
-"""
+"""What starts processes, and starts them again."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,117 +10,13 @@ from reactorlib.application.service import Service
 from reactorlib.internet import error
 from reactorlib.internet import reactor as _reactor
 from reactorlib.internet.defer import Deferred, DeferredList
-from reactorlib.internet.protocol import ProcessProtocol
 from reactorlib.logger import Logger
-from reactorlib.protocols.basic import LineReceiver
+from reactorlib.python.deprecate import deprecated, deprecatedProperty
 from reactorlib.python.failure import Failure
+from reactorlib.python.versions import Version
+from reactorlib.runner.procmon._logging import LoggingProtocol
 
-__all__ = ["DummyTransport", "LineLogger", "LoggingProtocol", "ProcessMonitor", "transport"]
-
-
-class DummyTransport:
-    """The transport of a `LineLogger`, which has no connection to lose."""
-
-    disconnecting = 0
-
-    def loseConnection(self) -> None:
-        """Nothing is lost."""
-
-
-#: The one that all share.
-transport = DummyTransport()
-
-
-class LineLogger(LineReceiver):
-    """
-    Logs what a process writes, line by line; a longer line in pieces of `MAX_LENGTH`.
-
-    Attributes:
-        tag: the name of the process.
-        stream: "stdout" or "stderr".
-        service: the `ProcessMonitor` whose log it is.
-    """
-
-    tag: str | None = None
-    stream: str | None = None
-    delimiter = b"\n"
-    service: Any = None
-
-    def lineReceived(self, line: bytes) -> None:
-        """Log it: as text, or as it is seen in Python where it is no UTF-8."""
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError:
-            text = repr(line)
-        self.service.log.info("[{tag}] {line}", tag=self.tag, line=text, stream=self.stream)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Log as much as a line may have, and go on with the rest."""
-        self.lineReceived(line[: self.MAX_LENGTH])
-        self.setLineMode(line[self.MAX_LENGTH :])
-
-    def finish(self) -> None:
-        """Log the last line, if it has no end."""
-        rest = self.clearLineBuffer()
-        if rest:
-            self.lineReceived(rest)
-
-
-class LoggingProtocol(ProcessProtocol):
-    """
-    Logs what a process writes, and tells the monitor of its end.
-
-    Attributes:
-        service: the `ProcessMonitor`.
-        name: the name of the process.
-        exited: fires when the process has ended.
-        closed: fires when, besides, nothing holds its output open any more.
-    """
-
-    service: Any = None
-    name: str = ""
-
-    def __init__(self) -> None:
-        self.exited: Deferred[None] = Deferred()
-        self.closed: Deferred[None] = Deferred()
-        self._out = self._err = LineLogger()
-
-    def connectionMade(self) -> None:
-        """It runs."""
-        self._out, self._err = self._logger("stdout"), self._logger("stderr")
-
-    def _logger(self, stream: str) -> LineLogger:
-        logger = LineLogger()
-        logger.tag, logger.stream, logger.service = self.name, stream, self.service
-        logger.makeConnection(transport)
-        return logger
-
-    def outReceived(self, data: bytes) -> None:
-        """Log lines of its output."""
-        self._out.dataReceived(data)
-
-    def errReceived(self, data: bytes) -> None:
-        """Log lines of its error output."""
-        self._err.dataReceived(data)
-
-    def processExited(self, reason: Failure) -> None:
-        """
-        It has ended, whoever else holds its output open: a process that it has left
-        behind keeps no other from being started.
-        """
-        self._exit(reason)
-
-    def processEnded(self, reason: Failure) -> None:
-        """All that it wrote is there."""
-        self._out.finish()
-        self._err.finish()
-        self._exit(reason)
-        self.closed.callback(None)
-
-    def _exit(self, reason: Failure) -> None:
-        if not self.exited.called:
-            self.exited.callback(None)
-            self.service._exited(self, reason)
+__all__ = ["ProcessMonitor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +29,9 @@ class _Process:
     env: Mapping[str, str] | None
     cwd: str | None
 
+    @deprecated(Version("Twisted", 18, 7, 0))
     def toTuple(self) -> tuple[Any, ...]:
         """What of it a dictionary of old has."""
-        warnings.warn(
-            "_Process.toTuple is deprecated: remember what was added", DeprecationWarning, 3
-        )
         return self._old
 
     @property
@@ -184,6 +67,9 @@ class ProcessMonitor(Service):
         log: where it is logged what processes write, and how they end.
     """
 
+    # The name that it is logged and saved under.
+    __module__ = "reactorlib.runner.procmon"
+
     threshold: float = 1
     killTime: float = 5
     minRestartDelay: float = 1
@@ -203,21 +89,20 @@ class ProcessMonitor(Service):
         self.timeStarted: dict[str, float] = {}
         self.murder: dict[str, Any] = {}
         self.restart: dict[str, Any] = {}
+        #: Those whose output is open: they run, or have left something behind that does.
+        self._open: set[LoggingProtocol] = set()
 
-    @property
+    @deprecatedProperty(Version("Twisted", 18, 7, 0))
     def processes(self) -> dict[str, tuple[Any, ...]]:
-        """Deprecated: arguments, user, group and environment of each process, by name."""
-        warnings.warn(
-            "ProcessMonitor.processes is deprecated: remember what was added",
-            DeprecationWarning,
-            2,
-        )
+        """The arguments, user, group and environment of each process, by name."""
         return {name: process.toTuple() for name, process in self._processes.items()}
 
     def __getstate__(self) -> dict[str, Any]:
         """What is to run is saved; what runs is not."""
         state = super().__getstate__()
-        for name in ("_reactor", "protocols", "delay", "timeStarted", "murder", "restart"):
+        for name in ("protocols", "delay", "timeStarted", "murder", "restart"):
+            state.pop(name, None)
+        for name in ("_reactor", "_open"):
             state.pop(name, None)
         processes = state.pop("_processes")
         state["processes"] = {name: process._old for name, process in processes.items()}
@@ -314,7 +199,7 @@ class ProcessMonitor(Service):
         for name in self._processes:
             self._cancel_restart(name)
         limit = self.killTime if grace is None else min(grace, self.killTime)
-        going = list(self.protocols.values())
+        going = list(self._open)
         for name in list(self.protocols):
             self._end(name, limit)
         all_closed: Deferred[Any] = DeferredList([self._closed(protocol) for protocol in going])
@@ -371,6 +256,8 @@ class ProcessMonitor(Service):
         protocol = LoggingProtocol()
         protocol.service, protocol.name = self, name
         self.protocols[name] = protocol
+        self._open.add(protocol)
+        protocol.closed.addCallback(lambda _: self._open.discard(protocol))
         self.timeStarted[name] = self._reactor.seconds()
         self.delay.setdefault(name, self.minRestartDelay)
         try:
@@ -384,12 +271,15 @@ class ProcessMonitor(Service):
                 path=process.cwd,
             )
         except OSError:
-            del self.protocols[name]
+            self._not_started(name)
             self.log.failure("Cannot start process {name}", name=name)
             self._start_again(name)
         except BaseException:
-            del self.protocols[name]
+            self._not_started(name)
             raise
+
+    def _not_started(self, name: str) -> None:
+        self._open.discard(self.protocols.pop(name))
 
     def stopProcess(self, name: str) -> None:
         """
@@ -428,6 +318,13 @@ class ProcessMonitor(Service):
             process.signalProcess("KILL")
         except error.ProcessExitedAlready:
             pass
+
+    @deprecated(Version("Twisted", 25, 5, 0))
+    def connectionLost(self, name: str) -> None:
+        """A process has ended, and is started again if it is wanted."""
+        protocol = self.protocols.get(name)
+        if protocol is not None:
+            protocol._exit(Failure(error.ProcessDone(0)))
 
     def _exited(self, protocol: LoggingProtocol, reason: Failure) -> None:
         """A process has ended."""

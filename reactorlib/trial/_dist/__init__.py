@@ -1,0 +1,1 @@
+"""Running tests in several processes."""

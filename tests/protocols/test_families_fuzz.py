@@ -13,6 +13,7 @@ from reactorlib.internet.defer import Deferred
 from reactorlib.internet.error import ConnectionDone
 from reactorlib.internet.task import Clock
 from reactorlib.internet.testing import StringTransport
+from reactorlib.protocols import ftp
 from reactorlib.protocols.finger import Finger
 from reactorlib.protocols.haproxy import InvalidProxyHeader
 from reactorlib.protocols.haproxy._wire import SIGNATURE, HeaderReader
@@ -141,6 +142,31 @@ def test_memcache() -> None:
     fuzz(memcache_answers, ask_memcache)
 
 
+# -- FTP ----------------------------------------------------------------------
+
+
+def ftp_client(chunks: list[bytes]) -> object:
+    client, transport = ftp.FTPClientBasic(), StringTransport()
+    client.makeConnection(transport)
+    waiting = [client.queueStringCommand(each) for each in ("USER me", "PWD", "QUIT")]
+    over = feed_on(client, transport, chunks)
+    return client.greeting, [outcome(each) for each in waiting], transport.value(), over
+
+
+class Listed(ftp.FTPFileListProtocol):
+    def __init__(self) -> None:
+        super().__init__()
+        self.unknown: list[str] = []
+
+    def unknownLine(self, line: str) -> None:
+        self.unknown.append(line)
+
+
+def ftp_list(chunks: list[bytes]) -> object:
+    listed = Listed()
+    return feed(listed, chunks), listed.files, listed.unknown
+
+
 # -- protocols of lines -------------------------------------------------------
 
 
@@ -190,6 +216,33 @@ LINES: list[tuple[Callable[[list[bytes]], object], list[bytes]]] = [
             b"1, 1 : ERROR : WHAT",
             b"nonsense",
             b"",
+        ],
+    ),
+    (
+        ftp_client,
+        [
+            b"220 hello",
+            b"220-hello",
+            b"220 end",
+            b"331 go on",
+            b"230-in\r\n stays\r\n230 in",
+            b"550 no",
+            b'257 "/"',
+            b"nonsense",
+            b"",
+            b"99",
+            b"\xff\xfe",
+            b"220-",
+        ],
+    ),
+    (
+        ftp_list,
+        [
+            b"-rw-r--r--   1 root     other        531 Jan 29 03:26 README",
+            b"dr-xr-xr-x   2 root     512 Apr  8  1994 etc",
+            b"lrwxrwxrwx   1 root     other          7 Jan 25 00:17 bin -> usr/bin",
+            b"total 12",
+            b"\xff nonsense",
         ],
     ),
     (finger, [b"", b"me", b"/W me", b"/W", b"me@there", b"x" * 600]),

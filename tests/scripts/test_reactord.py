@@ -140,6 +140,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "app.tac").write_text(SERVER)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "log_of_tests.py").write_text("def bad():\n    raise RuntimeError('no log')\n")
     return tmp_path
 
 
@@ -162,6 +164,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--workers 0", "reactord: Parameter type enforcement failed: 0 workers: from 1"),
         ("--logger no.such.thing", "reactord: Logger 'no.such.thing' could not be imported"),
         ("--logger os.nonesuch", "reactord: Logger 'os.nonesuch' could not be imported: module"),
+        ("-n --logger log_of_tests.bad -y app.tac", "reactord: {here}/log_of_tests.py:2: Runtime"),
         ("--reactor nonesuch", "reactord: there is no reactor 'nonesuch'; --help-reactors"),
         ("-n --daemon -y app.tac", "reactord: --nodaemon and --daemon contradict each other"),
         ("-b --workers 2 -y app.tac", "reactord: the debugger needs the one process"),
@@ -169,12 +172,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_mistake_is_told_in_one_line(
-    here: Path, capsys: pytest.CaptureFixture[str], arguments: str, said: str
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    said: str,
 ) -> None:
     """With the user's own file and line, status 1, and nothing left behind."""
     before = set(here.iterdir())
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     status, error = run_here(arguments, capsys)
-    assert error.startswith(said)
+    sys.modules.pop("log_of_tests", None)
+    assert error.startswith(said.format(here=here))
     assert error.count("\n") == 1
     assert status == 1
     assert set(here.iterdir()) == before

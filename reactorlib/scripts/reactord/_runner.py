@@ -71,7 +71,7 @@ class ReactordRunner(UnixApplicationRunner):
         self.application = self._application()
         try:
             self.logger.start(self.application)
-        except OSError as error:
+        except Exception as error:
             self._fail(error)
         try:
             self.postApplication()

@@ -8,6 +8,7 @@ from typing import Any
 
 from zope.interface import classImplements
 
+from reactorlib.conch.insults.helper import TerminalBuffer
 from reactorlib.conch.insults.insults import (
     FUNCTION_KEYS,
     ITerminalTransport,
@@ -17,7 +18,7 @@ from reactorlib.conch.insults.insults import (
 )
 from reactorlib.logger import Logger
 
-__all__ = ["HistoricRecvLine", "RecvLine", "TransportSequence"]
+__all__ = ["HistoricRecvLine", "LocalTerminalBufferMixin", "RecvLine", "TransportSequence"]
 
 _PRINTABLE = frozenset(bytes([code]) for code in string.printable.encode("ascii"))
 
@@ -310,3 +311,19 @@ for _key in FUNCTION_KEYS:
 del _name, _key
 # The methods are there, if not for a type checker to see.
 classImplements(TransportSequence, ITerminalTransport)  # type: ignore[misc]
+
+
+class LocalTerminalBufferMixin:
+    """
+    Mixed into a terminal protocol: knows what its terminal shows.
+
+    Attributes:
+        terminalCopy: a terminal in memory, a `TerminalBuffer`, that is told the same.
+    """
+
+    def makeConnection(self, transport: Any) -> None:
+        """Take the terminal."""
+        self.terminalCopy = TerminalBuffer()
+        self.terminalCopy.connectionMade()
+        both = TransportSequence(transport, self.terminalCopy)
+        super().makeConnection(both)  # type: ignore[misc]  # the other class has it

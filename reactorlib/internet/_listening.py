@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from socket import socket as Socket
@@ -100,7 +101,7 @@ class StreamPort(ListeningNames):
         sock = ListeningSocket(bound.detach())
         host = from_sockname(sock.getsockname(), sock.family)
         tls = "" if self._tls is None else " (TLS)"
-        note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)}")
+        note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)!r}")
         try:
             self.factory.doStart()
         except BaseException:
@@ -328,6 +329,8 @@ def _name(factory: Any) -> str:
     return factory.__class__.__name__ if named is None else str(named())
 
 
-def _place(host: Any) -> str:
+def _place(host: Any) -> Any:
     """Where a port is, in logs: its number, or the path of its socket."""
-    return repr(host.name) if hasattr(host, "name") else str(getattr(host, "port", host))
+    if hasattr(host, "name"):
+        return "a socket without a name" if host.name is None else os.fsdecode(host.name)
+    return getattr(host, "port", host)

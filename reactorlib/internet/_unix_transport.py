@@ -28,6 +28,8 @@ __all__ = ["UNIXTransport"]
 _READ = 65536
 #: How many descriptors one message may carry: Linux allows 253.
 _MOST_DESCRIPTORS = 253
+#: For how many bytes a descriptor counts that waits to leave: 64 of them fill the buffer.
+_FOR_A_DESCRIPTOR = 1024
 
 
 class _Draining(asyncio.Protocol):
@@ -222,6 +224,11 @@ class UNIXTransport(WriteBuffer, asyncio.Transport):
         return self._reading
 
     # -- writing --------------------------------------------------------------
+
+    @property
+    def _beside(self) -> int:  # type: ignore[override]  # which is never assigned
+        """Descriptors that wait with bytes: a process has few of them."""
+        return min(len(self._descriptors), self._size) * _FOR_A_DESCRIPTOR
 
     def send_descriptor(self, descriptor: int) -> None:
         """Send a descriptor with the next byte, and close it then."""

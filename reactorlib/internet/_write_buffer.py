@@ -16,19 +16,22 @@ class WriteBuffer:
     Attributes:
         _protocol: who is told.
         _size: how many bytes wait; after each change `_tell_flow` is called.
+        _beside: for how many bytes more what waits beside them counts.
         _choked: whether the protocol has been told to pause writing.
     """
 
     _protocol: Any
     _size = 0
+    _beside = 0
     _choked = False
     _high, _low = _HIGH_WATER, _HIGH_WATER // 4
 
     def _tell_flow(self) -> None:
-        if self._size > self._high and not self._choked:
+        waits = self._size + self._beside
+        if waits > self._high and not self._choked:
             self._choked = True
             self._protocol.pause_writing()
-        elif self._choked and self._size <= self._low and self._may_go_on():
+        elif self._choked and waits <= self._low and self._may_go_on():
             self._choked = False
             self._protocol.resume_writing()
 

@@ -42,7 +42,8 @@ class _ToThread:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        self._reactor = reactor
+        # Looked up here: `reactor` might mean another one in the thread, or none.
+        self._call_from_thread = reactor.callFromThread
         #: Empty once the call has begun, or has been taken back.
         self._todo = [(function, args, kwargs)]
         self.outcome: Deferred[Any] = Deferred(self._unwanted)
@@ -62,7 +63,7 @@ class _ToThread:
         if self.outcome.called:
             return
         try:
-            self._reactor.callFromThread(self._fire, well, result)
+            self._call_from_thread(self._fire, well, result)
         except ReactorNotRunning:
             if not well:
                 report(

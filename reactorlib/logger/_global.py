@@ -210,11 +210,8 @@ class _GlobalPublisher(LogPublisher):
     def show_note(self, namespace: str, level: int, text: str, fields: Mapping[str, Any]) -> None:
         """Give observers what is logged of normal operation: the text is its `message`, too."""
         log = Logger(namespace, observer=LogPublisher(*self._observers))
-        log.emit(
-            LEVEL_OF_RECORD[level],
-            "{log_text}",
-            **{**fields, "log_text": text, "message": (text,), "log_system": "-"},
-        )
+        event = {**fields, "log_text": text, "message": (text,), "log_system": "-"}
+        log.emit(LEVEL_OF_RECORD[level], event.pop("log_format", "{log_text}"), **event)
 
 
 def _error_to_logging(event: LogEvent) -> None:

@@ -131,13 +131,23 @@ class Persistent:
     Args:
         original: the object.
         name: what the file is called, without its ending.
+
+    Attributes:
+        style: how it is saved.
+        passphrase: what it is encrypted with where `save` is given no other: the one
+            that it was loaded with. It is in no file.
     """
 
     style = "pickle"
+    passphrase: str | bytes | None = None
 
     def __init__(self, original: Any, name: str) -> None:
         self.original = original
         self.name = name
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved of this itself: all but the passphrase."""
+        return {name: value for name, value in self.__dict__.items() if name != "passphrase"}
 
     def setStyle(self, style: str) -> None:
         """
@@ -161,13 +171,16 @@ class Persistent:
         Args:
             tag: comes after the name: `name-tag.tap`.
             filename: another name altogether.
-            passphrase: whoever loads the file has to give it.
+            passphrase: whoever loads the file has to give it. By default it is
+                that of the file from which the object was loaded.
 
         Raises:
             SaveError: something in the object cannot be saved.
             OSError: the file cannot be written.
             ImportError: there is a passphrase, and `cryptography` is not installed.
         """
+        if passphrase is None:
+            passphrase = self.passphrase
         if filename is None:
             ending = ("e" if passphrase is not None else "") + _ENDINGS[self.style]
             filename = f"{self.name}.{ending}" if tag is None else f"{self.name}-{tag}.{ending}"
@@ -224,7 +237,15 @@ def load(
     persistable = IPersistable(loaded, None)
     if persistable is not None:
         persistable.setStyle(style)
+    keep_passphrase(loaded, passphrase)
     return loaded
+
+
+def keep_passphrase(obj: Any, passphrase: str | bytes | None) -> None:
+    """Have an object that was loaded saved as it was: with a passphrase, or with none."""
+    persistable: Any = IPersistable(obj, None)
+    if isinstance(persistable, Persistent):
+        persistable.passphrase = passphrase
 
 
 def loadValueFromFile(filename: str, variable: str, passphrase: str | bytes | None = None) -> Any:

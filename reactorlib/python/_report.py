@@ -72,7 +72,8 @@ def note(
 
     Args:
         text, args: as for `log.info`.
-        fields: more keys of the event that observers are given.
+        fields: more keys of the event that observers are given; a `log_format` makes its
+            text of them.
     """
     if show_note is None:
         log.log(level, text, *args, stacklevel=2)

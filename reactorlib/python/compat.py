@@ -8,26 +8,23 @@ New code has little use for it, beside `nativeString`, `networkString`,
 from __future__ import annotations
 
 import codecs
-import functools
-import html
-import http.cookiejar
 import io
 import os
-import platform
 import sys
-import urllib.parse
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from types import FrameType, TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from reactorlib.python.deprecate import deprecated
+from reactorlib.python.reflect import namedAny
 from reactorlib.python.versions import Version
 
 __all__ = [
     "bytesEnviron",
     "cmp",
     "comparable",
+    "currentframe",
     "execfile",
     "intToBytes",
     "ioType",
@@ -43,41 +40,42 @@ __all__ = [
 
 _T = TypeVar("_T")
 _SINCE = Version("Twisted", 21, 2, 0)
-_PYPY = platform.python_implementation() == "PyPy"
+_PYPY = sys.implementation.name == "pypy"
 
 
-class InstanceType:
-    """The class of what had none, in Python 2. Deprecated."""
+class _InstanceType:
+    """The class of what had none, in Python 2."""
 
 
-#: Each deprecated name, what it is, and what to do.
-_GONE: dict[str, tuple[Any, str]] = {
-    "FileType": (io.IOBase, "Obsolete alias for io.IOBase"),
-    "InstanceType": (InstanceType, "Old-style classes don't exist in Python 3"),
-    "NativeStringIO": (io.StringIO, "Use io.StringIO directly"),
-    "Sequence": (Sequence, "Use collections.abc.Sequence directly"),
-    "StringType": (str, "Obsolete alias for str builtin type"),
-    "cookielib": (http.cookiejar, "Use http.cookiejar directly"),
-    "escape": (html.escape, "Use html.escape directly"),
-    "frozenset": (frozenset, "Obsolete alias for frozenset builtin type"),
-    "intern": (sys.intern, "Use sys.intern() directly"),
-    "range": (range, "Obsolete alias for range() builtin"),
-    "raw_input": (input, "Obsolete alias for input() builtin"),
-    "reduce": (functools.reduce, "Use functools.reduce() directly"),
-    "set": (set, "Obsolete alias for set builtin type"),
-    "unichr": (chr, "Obsolete alias for chr() builtin"),
-    "unicode": (str, "Obsolete alias for str builtin type"),
-    "urllib_parse": (urllib.parse, "Import urllib.parse directly"),
-    "urlquote": (urllib.parse.quote, "Use urllib.parse.quote() directly"),
-    "urlunquote": (urllib.parse.unquote, "Use urllib.parse.unquote() directly"),
-    "xrange": (range, "Obsolete alias for range() builtin"),
+_InstanceType.__name__ = _InstanceType.__qualname__ = "InstanceType"
+
+#: Each deprecated name, where it is, and what to do. They are looked up when they are asked for.
+_GONE = {
+    "FileType": ("io.IOBase", "Obsolete alias for io.IOBase"),
+    "InstanceType": (f"{__name__}._InstanceType", "Old-style classes don't exist in Python 3"),
+    "NativeStringIO": ("io.StringIO", "Use io.StringIO directly"),
+    "Sequence": ("collections.abc.Sequence", "Use collections.abc.Sequence directly"),
+    "StringType": ("builtins.str", "Obsolete alias for str builtin type"),
+    "cookielib": ("http.cookiejar", "Use http.cookiejar directly"),
+    "escape": ("html.escape", "Use html.escape directly"),
+    "frozenset": ("builtins.frozenset", "Obsolete alias for frozenset builtin type"),
+    "intern": ("sys.intern", "Use sys.intern() directly"),
+    "range": ("builtins.range", "Obsolete alias for range() builtin"),
+    "raw_input": ("builtins.input", "Obsolete alias for input() builtin"),
+    "reduce": ("functools.reduce", "Use functools.reduce() directly"),
+    "set": ("builtins.set", "Obsolete alias for set builtin type"),
+    "unichr": ("builtins.chr", "Obsolete alias for chr() builtin"),
+    "unicode": ("builtins.str", "Obsolete alias for str builtin type"),
+    "urllib_parse": ("urllib.parse", "Import urllib.parse directly"),
+    "urlquote": ("urllib.parse.quote", "Use urllib.parse.quote() directly"),
+    "urlunquote": ("urllib.parse.unquote", "Use urllib.parse.unquote() directly"),
+    "xrange": ("builtins.range", "Obsolete alias for range() builtin"),
 }
-del InstanceType, Sequence
 
 
 def __getattr__(name: str) -> Any:
     try:
-        value, message = _GONE[name]
+        place, message = _GONE[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     warnings.warn(
@@ -85,7 +83,7 @@ def __getattr__(name: str) -> Any:
         DeprecationWarning,
         stacklevel=2,
     )
-    return value
+    return namedAny(place)
 
 
 def cmp(a: Any, b: Any) -> int:
@@ -147,6 +145,14 @@ def ioType(fileIshObject: Any, default: Any = str) -> Any:
     if isinstance(fileIshObject, (codecs.StreamReader, codecs.StreamReaderWriter)):
         return str if encoding else bytes
     return default
+
+
+def currentframe(n: int = 0) -> FrameType | None:
+    """The frame of the caller, or of the one `n` calls before it; None if there are not so many."""
+    try:
+        return sys._getframe(n + 1)
+    except ValueError:
+        return None
 
 
 def nativeString(s: str | bytes) -> str:

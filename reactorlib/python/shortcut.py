@@ -1,8 +1,8 @@
 """
 Shortcuts of Windows' desktop: files that end in .lnk.
 
-It needs Windows and the package pywin32; elsewhere importing it is an
-ImportError.
+They need Windows and the package pywin32, and say so when one is made
+elsewhere.
 """
 
 from __future__ import annotations
@@ -11,18 +11,29 @@ import os
 import sys
 from typing import Any
 
-if sys.platform != "win32":
-    raise ImportError(
-        "reactorlib.python.shortcut works on Windows only: the shortcuts are those of its desktop"
-    )
-
-try:
-    import pythoncom
-    from win32com.shell import shell
-except ImportError as cause:
-    raise ImportError("reactorlib.python.shortcut needs pywin32: install it with pip") from cause
-
 __all__ = ["Shortcut", "open"]
+
+
+def _pythoncom() -> Any:
+    if sys.platform != "win32":
+        raise NotImplementedError(
+            "a Shortcut works on Windows only: the shortcuts are those of its desktop"
+        )
+    try:
+        import pythoncom
+    except ImportError as cause:
+        raise ImportError("a Shortcut needs pywin32: install it with pip") from cause
+    return pythoncom
+
+
+def _shell_link() -> Any:
+    """An empty shortcut of Windows'."""
+    com = _pythoncom()
+    from win32com.shell import shell
+
+    return com.CoCreateInstance(
+        shell.CLSID_ShellLink, None, com.CLSCTX_INPROC_SERVER, shell.IID_IShellLink
+    )
 
 
 def open(filename: str) -> Shortcut:
@@ -42,6 +53,10 @@ class Shortcut:
         description: a text for the user.
         workingdir: where the program is started.
         iconpath: a file of icons, and `iconidx` which one.
+
+    Raises:
+        NotImplementedError: this is not Windows.
+        ImportError: pywin32 is not installed.
     """
 
     def __init__(
@@ -53,9 +68,7 @@ class Shortcut:
         iconpath: str | None = None,
         iconidx: int = 0,
     ) -> None:
-        self._base: Any = pythoncom.CoCreateInstance(
-            shell.CLSID_ShellLink, None, pythoncom.CLSCTX_INPROC_SERVER, shell.IID_IShellLink
-        )
+        self._base = _shell_link()
         if path is not None:
             self.SetPath(os.path.abspath(path))
         if arguments is not None:
@@ -76,7 +89,7 @@ class Shortcut:
         self._file().Save(os.path.abspath(filename), 0)
 
     def _file(self) -> Any:
-        return self._base.QueryInterface(pythoncom.IID_IPersistFile)
+        return self._base.QueryInterface(_pythoncom().IID_IPersistFile)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._base, name)

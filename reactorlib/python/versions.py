@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ class IncomparableVersions(TypeError):
     """Our caller compares versions of different packages."""
 
 
+@functools.total_ordering
 class Version:
     """
     A version of a package.
@@ -135,18 +137,6 @@ class Version:
     def __lt__(self, other: object) -> bool:
         order: Any = self.__cmp__(other)
         return order if order is NotImplemented else order < 0
-
-    def __le__(self, other: object) -> bool:
-        order: Any = self.__cmp__(other)
-        return order if order is NotImplemented else order <= 0
-
-    def __gt__(self, other: object) -> bool:
-        order: Any = self.__cmp__(other)
-        return order if order is NotImplemented else order > 0
-
-    def __ge__(self, other: object) -> bool:
-        order: Any = self.__cmp__(other)
-        return order if order is NotImplemented else order >= 0
 
 
 def getVersionString(version: Version) -> str:

@@ -24,6 +24,7 @@ from reactorlib import plugin
 from reactorlib.internet import defer
 from reactorlib.python import failure, reflect, usage
 from reactorlib.python.filepath import FilePath
+from reactorlib.python.util import spewer
 from reactorlib.trial import itrial, runner, unittest
 from reactorlib.trial._dist.disttrial import DistTrialRunner
 from reactorlib.trial._order import (
@@ -178,8 +179,8 @@ class Options(usage.Options):
             self["tests"].extend(getTestModules(filename))
 
     def opt_spew(self) -> None:
-        """Print every line that is run. Useful when debugging freezes or locks."""
-        sys.settrace(_spew)
+        """Print every call that is made. Useful when debugging freezes or locks."""
+        sys.settrace(spewer)
 
     def opt_help_orders(self) -> NoReturn:
         """Help on available test running orders"""
@@ -316,14 +317,6 @@ class Options(usage.Options):
         )
 
 
-def _spew(frame: Any, event: str, argument: object) -> Any:
-    """Print a line that is run."""
-    if event == "line":
-        where = frame.f_globals.get("__name__", frame.f_code.co_filename)
-        print(f"{where}:{frame.f_lineno} {frame.f_code.co_qualname}")
-    return _spew
-
-
 def _initialDebugSetup(config: Options) -> None:
     """What has to be there before tests are imported."""
     if config["debug"] and not config["nopm"]:
@@ -414,7 +407,13 @@ def run() -> NoReturn:
     except _DebuggerNotFound as error:
         raise SystemExit(f"{sys.argv[0]}: {error}") from None
     suite = _getSuite(config)
-    result = (trialRunner.runUntilFailure if config["until-failure"] else trialRunner.run)(suite)
+    run_suite = trialRunner.runUntilFailure if config["until-failure"] else trialRunner.run
+    try:
+        result = run_suite(suite)
+    except BrokenPipeError:
+        # Nobody reads on, as with `| head`. Nor is what is left to be written at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     if config.tracer is not None:
         sys.settrace(None)
         config.tracer.results().write_results(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from typing import Any
 
 from reactorlib.application.internet import StreamServerEndpointService
@@ -13,6 +12,8 @@ from reactorlib.cred.credentials import IAnonymous, IUsernamePassword
 from reactorlib.cred.portal import Portal
 from reactorlib.protocols.ftp import FTPFactory, FTPRealm
 from reactorlib.python import usage
+from reactorlib.python.deprecate import deprecated
+from reactorlib.python.versions import Version
 from reactorlib.tap._common import AnyOf, listen
 
 __all__ = ["Options", "makeService"]
@@ -63,16 +64,11 @@ and files go over the network as they are."""
         super().__init__()
         self.addChecker(checkers.AllowAnonymousAccess())
 
+    @deprecated(Version("Twisted", 11, 1, 0), "--auth file:FILENAME")
     def opt_password_file(self, filename: str) -> None:
         """
         Deprecated: --auth file:FILENAME is the same.
         """
-        warnings.warn(
-            f"{type(self).__module__}.Options.opt_password_file was deprecated in Twisted 11.1.0: "
-            "--auth file:FILENAME is the same",
-            DeprecationWarning,
-            2,
-        )
         self.addChecker(checkers.FilePasswordDB(filename))
 
 

@@ -91,6 +91,8 @@ class TestCase(_synctest.SynchronousTestCase):
         left: list[Any] = [*reactor._ports, *reactor._connectors]
         left += [one for one in turn_of(loop).open if one.connected and not one.disconnecting]
         left += asyncio.all_tasks() - {asyncio.current_task()} - reactor._tasks
+        # Those of `asyncio.to_thread` and of looking names up stay for more work.
+        await loop.shutdown_default_executor()
         pool = reactor.threadpool
         ours = set(pool.threads) if pool is not None else set()
         left += [

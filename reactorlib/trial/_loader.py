@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeGuard
 
 from reactorlib.python import reflect
+from reactorlib.python.deprecate import deprecated
 from reactorlib.python.failure import Failure
+from reactorlib.python.versions import Version
 from reactorlib.trial._asyncrunner import TestSuite, _iterateTests
 from reactorlib.trial._suites import ErrorHolder
 
@@ -67,18 +69,9 @@ def isPackageDirectory(dirname: str) -> str | bool:
     return False
 
 
+@deprecated(Version("Twisted", 26, 10, 0), "os.path.samefile")
 def samefile(filename1: str, filename2: str) -> bool:
-    """
-    Whether two paths are of one file.
-
-    Deprecated since Twisted 26.10.0: use `os.path.samefile`.
-    """
-    warnings.warn(
-        f"{samefile.__module__}.samefile was deprecated in Twisted 26.10.0: "
-        "please use os.path.samefile instead",
-        DeprecationWarning,
-        stacklevel=2,
-    )
+    """Whether two paths are of one file."""
     return os.path.samefile(filename1, filename2)
 
 
@@ -285,7 +278,7 @@ class TestLoader:
         for info in modules:
             try:
                 suite.addTest(self.loadModule(importlib.import_module(info.name)))
-            except Exception:
+            except (Exception, SystemExit):
                 suite.addTest(ErrorHolder(info.name, Failure()))
         return suite
 
@@ -349,7 +342,7 @@ class TestLoader:
         """
         try:
             return self.suiteFactory([self.findByName(name, recurse)])
-        except Exception:
+        except (Exception, SystemExit):
             return self.suiteFactory([ErrorHolder(name, Failure())])
 
     loadTestsFromName = loadByName

@@ -8,7 +8,6 @@ overridden: reporters of other packages do.
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
 import os
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 from reactorlib.internet import defer
 from reactorlib.python import reflect
+from reactorlib.python.util import untilConcludes
 from reactorlib.trial._outcomes import Todo
 from reactorlib.trial._results import TestResult
 
@@ -64,22 +64,13 @@ class SafeStream:
 
     def write(self, *a: Any, **kw: Any) -> Any:
         """Write, as the stream does."""
-        return _uninterrupted(self.original.write, *a, **kw)
+        return untilConcludes(self.original.write, *a, **kw)
 
     def flush(self) -> None:
         """Write out what the stream keeps, if it keeps anything."""
         flush = getattr(self.original, "flush", None)
         if flush is not None:
-            _uninterrupted(flush)
-
-
-def _uninterrupted(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    while True:
-        try:
-            return f(*args, **kwargs)
-        except OSError as error:
-            if error.errno != errno.EINTR:
-                raise
+            untilConcludes(flush)
 
 
 class Reporter(TestResult):

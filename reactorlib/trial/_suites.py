@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unittest as pyunit
 from typing import Any
 
 from zope.interface import implementer
@@ -119,7 +120,10 @@ class ErrorHolder(TestHolder):
         return f"<ErrorHolder description={self.description!r} error={self.error[1]!r}>"
 
     def run(self, result: Any = None) -> Any:
-        """Begin, end with the error, and be over."""
+        """Begin, end with the error, and be over; what says that it is to be skipped is."""
         result.startTest(self)
-        result.addError(self, self.error)
+        if issubclass(self.error[0], pyunit.SkipTest):
+            result.addSkip(self, str(self.error[1]))
+        else:
+            result.addError(self, self.error)
         result.stopTest(self)

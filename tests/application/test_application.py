@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from reactorlib.application import strports
+from reactorlib.application import app, strports
 from reactorlib.application.internet import (
     ClientService,
     CooperatorService,
@@ -31,7 +31,7 @@ from reactorlib.application.service import (
 from reactorlib.internet import endpoints, reactor
 from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.internet.ssl import DefaultOpenSSLContextFactory
-from reactorlib.persisted import sob
+from reactorlib.persisted import _encryption, sob
 from reactorlib.persisted.error import DamagedFile, NameRefused, PassphraseNeeded, ValueMissing
 from reactorlib.persisted.sob import IPersistable
 
@@ -275,11 +275,51 @@ def test_a_program_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_application_is_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reactorlib.persisted import _encryption
-
     monkeypatch.setattr(_encryption, "_COST", 6)
     filename = str(tmp_path / "it.etap")
     IPersistable(Application("it")).save(filename=filename, passphrase="sesame")
     assert IService(loadApplication(filename, "pickle", "sesame")).name == "it"
     with pytest.raises(PassphraseNeeded):
         loadApplication(filename, "pickle")
+
+
+@pytest.mark.parametrize("style", ["pickle", "xml", "source", "python"])
+def test_what_was_encrypted_is_saved_again_encrypted(
+    style: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the daemon does it at its end: what is in the file is not to be in another."""
+    monkeypatch.setattr(_encryption, "_COST", 6)
+    monkeypatch.chdir(tmp_path)
+    made = "from reactorlib.application.service import Application as A\napplication = A('it')\n"
+    if style == "python":
+        Path("it.etac").write_bytes(_encryption.encrypt(made.encode(), "sesame"))
+        loaded = loadApplication("it.etac", "python", "sesame")
+        ending, style = "tap", "pickle"
+    else:
+        ending = STYLES[style]
+        persistable = IPersistable(Application("it"))
+        persistable.setStyle(style)
+        persistable.save(passphrase="sesame")
+        loaded = loadApplication(f"it.e{ending}", style, "sesame")
+    IPersistable(loaded).save("shutdown")
+    assert sorted(path.name for path in tmp_path.glob("*shutdown*")) == [f"it-shutdown.e{ending}"]
+    again = loadApplication(f"it-shutdown.e{ending}", style, "sesame")
+    assert IService(again).name == "it"
+    IPersistable(again).save("other", passphrase="simsim")
+    assert IService(loadApplication(f"it-other.e{ending}", style, "simsim")).name == "it"
+    plain: Any = IPersistable(again)
+    plain.passphrase = None
+    plain.save("plain")
+    text = Path(f"it-plain.{ending}").read_bytes()
+    assert b"sesame" not in text
+    assert b"passphrase" not in text
+
+
+def test_an_encrypted_file_is_converted_into_one_that_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_encryption, "_COST", 6)
+    monkeypatch.chdir(tmp_path)
+    IPersistable(Application("it")).save(passphrase="sesame")
+    app.convertStyle("it.etap", "pickle", "sesame", "it.tas", "source", 0)
+    assert IService(loadApplication("it.tas", "source")).name == "it"

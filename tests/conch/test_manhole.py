@@ -300,6 +300,15 @@ def test_hanging_up_cancels_what_is_awaited() -> None:
     assert session.shown() == b""
 
 
+def test_a_statement_that_ends_its_own_session_is_cancelled() -> None:
+    cancelled: list[Any] = []
+    d: Deferred[int] = Deferred(cancelled.append)
+    session = Session({"d": d})
+    session.names["hang_up"] = session.hang_up
+    session.type(b"hang_up(); await d\r")
+    assert cancelled == [d]
+
+
 def test_leaving_while_something_is_awaited() -> None:
     session = Session({"d": Deferred()})
     session.enter("await d")
@@ -377,9 +386,17 @@ def test_a_line_in_colours_is_the_line() -> None:
     assert session.type(b"a ").endswith("a ")
     session.type(b"\x7f\x7f")
     assert session.type(b"\t").endswith(">>>     ")
-    long = b"'" + b"x" * 5000 + b"'"
     session.manhole._MAX_COLORED = 10  # type: ignore[attr-defined]
-    assert session.type(long[:50]).endswith("x" * 40)
+    assert session.type(b"'" + b"x" * 40).endswith("x" * 40)
+
+
+def test_a_line_longer_than_the_screen_is_not_drawn_anew() -> None:
+    session = Session(kind=ColoredManhole)
+    session.type(b"x" * 70)
+    assert session.type(b"1" * 20).endswith("1" * 15)
+    assert session.type(b" + 1") == " + 1"
+    session.type(CTRL_C)
+    assert "\x1b[2K" in session.type(b"1")
 
 
 def test_a_file_that_is_a_session() -> None:

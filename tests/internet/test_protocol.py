@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from zope.interface import implementer
+from zope.interface.verify import verifyObject
 
 from reactorlib.internet import reactor
 from reactorlib.internet.address import IPv4Address
 from reactorlib.internet.error import ConnectionDone, NotConnectingError
 from reactorlib.internet.interfaces import (
     IConnector,
+    IConsumer,
     ILoggingContext,
     IProtocol,
     IProtocolFactory,
@@ -23,8 +25,10 @@ from reactorlib.internet.interfaces import (
 from reactorlib.internet.protocol import (
     BaseProtocol,
     ClientFactory,
+    ConsumerToProtocolAdapter,
     Factory,
     Protocol,
+    ProtocolToConsumerAdapter,
     ReconnectingClientFactory,
     ServerFactory,
     connectionDone,
@@ -62,6 +66,48 @@ def test_a_protocol_does_nothing_by_itself() -> None:
     protocol.dataReceived(b"x")
     protocol.connectionLost()
     assert isinstance(connectionDone.value, ConnectionDone)
+
+
+def test_a_protocol_can_be_written_to() -> None:
+    class Noting(Protocol):
+        seen: list[bytes] = []  # one instance
+
+        def dataReceived(self, data: bytes) -> None:
+            self.seen.append(data)
+
+    consumer = IConsumer(Noting())
+    assert isinstance(consumer, ProtocolToConsumerAdapter)
+    verifyObject(IConsumer, consumer)
+    consumer.registerProducer(object(), True)
+    consumer.write(b"a")
+    consumer.unregisterProducer()
+    assert Noting.seen == [b"a"]
+
+
+def test_a_consumer_can_have_a_connection() -> None:
+    @implementer(IConsumer)
+    class Sink:
+        def __init__(self) -> None:
+            self.written: list[bytes] = []
+
+        def write(self, data: bytes) -> None:
+            self.written.append(data)
+
+        def registerProducer(self, producer: Any, streaming: bool) -> None:
+            raise NotImplementedError
+
+        def unregisterProducer(self) -> None:
+            raise NotImplementedError
+
+    sink = Sink()
+    protocol = IProtocol(sink)
+    assert isinstance(protocol, ConsumerToProtocolAdapter)
+    verifyObject(IProtocol, protocol)
+    protocol.makeConnection(object())
+    protocol.connectionMade()
+    protocol.dataReceived(b"a")
+    protocol.connectionLost()
+    assert sink.written == [b"a"]
 
 
 # -- factories ----------------------------------------------------------------
@@ -246,7 +292,7 @@ def test_pauses_grow_by_the_factor_up_to_the_longest() -> None:
         assert factory.retries == attempt
         assert connector.told == ["connect"] * (attempt - 1)
         factory.clock.ring()
-    assert factory.clock.pauses == [2, 4, 8, 10, 10, 10]
+    assert factory.clock.pauses == [1, 2, 4, 8, 10, 10]
     assert connector.told == ["connect"] * 6
 
 
@@ -255,7 +301,7 @@ def test_the_defaults_reach_an_hour() -> None:
     for _ in range(12):
         factory.clientConnectionLost(connector, WHY)
         factory.clock.ring()
-    assert factory.clock.pauses[0] == pytest.approx(2.718281828)
+    assert factory.clock.pauses[:2] == [1, pytest.approx(2.718281828)]
     assert factory.clock.pauses[-1] == 3600
 
 
@@ -298,7 +344,7 @@ def test_resetDelay_starts_from_the_first_pause() -> None:
     factory.resetDelay()
     assert (factory.delay, factory.retries) == (factory.initialDelay, 0)
     factory.clientConnectionLost(connector, WHY)
-    assert factory.clock.pauses == [2, 4, 8, 16, 2]
+    assert factory.clock.pauses == [1, 2, 4, 8, 1]
 
 
 def test_resetDelay_during_a_pause_lets_it_go_on() -> None:
@@ -378,7 +424,7 @@ def test_a_noisy_one_says_what_it_does(
         factory.clientConnectionFailed(connector, WHY)
         factory.clientConnectionFailed(connector, WHY)
     first, second = [record.getMessage() for record in caplog.records]
-    assert "will try again in 2.7 seconds" in first
+    assert "will try again in 1.0 seconds" in first
     assert ("Giving up" in second) == (maxRetries == 1)
 
 

@@ -217,6 +217,22 @@ async def test_deferToThreadPool_takes_any_pool() -> None:
         deferToThreadPool(reactor, pool, abs, -1)
 
 
+def test_deferToThreadPool_may_be_the_first_to_use_the_reactor(loop_factory: Any) -> None:
+    """Nothing has asked for the loop's reactor before: the thread cannot know it."""
+    pool = ThreadPool(0, 1)
+    pool.start()
+
+    async def main() -> int:
+        async with asyncio.timeout(5):
+            return await deferToThreadPool(reactor, pool, abs, -1)
+
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            assert runner.run(main()) == 1
+    finally:
+        pool.stop()
+
+
 async def test_callMultipleInThread_makes_the_calls_in_order() -> None:
     told: list[Any] = []
     done: Deferred[None] = Deferred()

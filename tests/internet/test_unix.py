@@ -462,6 +462,42 @@ async def test_much_unsent_data_goes_first(tmp_path: Path, errors: Any, receives
             assert giver.transport.drain().called
 
 
+async def test_descriptors_that_wait_pause_a_producer(tmp_path: Path, errors: Any) -> None:
+    """Each that waits is a duplicate, and a process has no great number of them."""
+
+    class Producer:
+        paused = False
+
+        def pauseProducing(self) -> None:
+            self.paused = True
+
+        def resumeProducing(self) -> None:
+            self.paused = False
+
+        def stopProducing(self) -> None:
+            pass
+
+    giver, taker, producer = Side(), FDSide(), Producer()
+    with a_pipe() as (_, writes):
+        async with joined(giver, taker, tmp_path):
+            taker.transport.pauseProducing()
+            giver.transport.registerProducer(producer, True)
+            sent = 0
+            while not producer.paused:
+                giver.transport.sendFileDescriptor(writes)
+                giver.transport.write(b"x")
+                sent += 1
+                assert sent < 600
+                await asyncio.sleep(0)
+            taker.transport.resumeProducing()
+            assert await taker.received(sent) == b"x" * sent
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert not producer.paused
+            giver.transport.unregisterProducer()
+            assert len(await taker.given(sent)) == sent
+
+
 async def test_loseConnection_lets_descriptors_leave(tmp_path: Path, errors: Any) -> None:
     giver, taker = Side(), FDSide()
     with a_pipe() as (_, writes):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,6 +269,18 @@ async def test_ports_say_where_they_listen(records: list[logging.LogRecord], bri
     assert [event["message"] for event in old if event["message"]] == [(text,) for text in wanted]
 
 
+async def test_a_port_at_a_path_names_it(tmp_path: Path) -> None:
+    factory: protocol.Factory[Any] = protocol.Factory()
+    factory.noisy = False
+    path = tmp_path / "s"
+    with capturedLogs() as events:
+        await reactor.listenUNIX(str(path), factory).stopListening()
+    assert [formatEvent(event) for event in events] == [
+        f"Factory starting on {str(path)!r}",
+        f"(UNIX Port {path} Closed)",
+    ]
+
+
 async def test_factories_say_that_they_start_and_stop() -> None:
     class Echoes(protocol.ServerFactory):
         def __repr__(self) -> str:
@@ -280,6 +293,8 @@ async def test_factories_say_that_they_start_and_stop() -> None:
     finally:
         log.removeObserver(old.append)
     said = [log.textFromEventDict(event) for event in old]
+    assert old[1]["log_format"] == "Starting factory {factory!r}"
+    assert isinstance(old[1]["factory"], Echoes)
     assert said[1::2] == [
         "Starting factory <the echoes: 100 %>",
         "Stopping factory <the echoes: 100 %>",

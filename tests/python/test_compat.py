@@ -121,6 +121,14 @@ def test_names_of_former_times(name: str, what: Any) -> None:
     assert caught[0].filename == __file__
 
 
+def test_frames() -> None:
+    def inner() -> list[str | None]:
+        found = [compat.currentframe(), compat.currentframe(1), compat.currentframe(10_000)]
+        return [None if frame is None else frame.f_code.co_name for frame in found]
+
+    assert inner() == ["inner", "test_frames", None]
+
+
 def test_other_names() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         compat.nothing  # noqa: B018

@@ -291,10 +291,16 @@ def test_a_saved_monitor_has_what_is_to_run(monitor: ProcessMonitor) -> None:
     assert (saved.running, saved.killTime, saved.protocols) == (0, 7, {})
 
 
-def test_the_old_view_of_processes_is_deprecated(monitor: ProcessMonitor) -> None:
+def test_what_is_deprecated_works(monitor: ProcessMonitor, fake: FakeReactor) -> None:
     monitor.addProcess("one", ["one"])
     with pytest.warns(DeprecationWarning, match=r"toTuple|ProcessMonitor\.processes"):
         assert monitor.processes == {"one": (["one"], None, None, {})}
+    monitor.startService()
+    with pytest.warns(DeprecationWarning, match=r"ProcessMonitor\.connectionLost was deprecated"):
+        monitor.connectionLost("one")
+    assert monitor.protocols == {}
+    fake.advance(1)
+    assert len(fake.started) == 2
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ import asyncio
 import gc
 import importlib
 import os
+import pkgutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,14 +74,17 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(where: Path, *args: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def command(
+    where: Path, *args: str, timeout: float = 50, stdout: Any = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     """Run the command in a directory."""
     root = str(Path(trial.__file__).parents[2])
     return subprocess.run(  # with the library that is tested
         [sys.executable, "-m", "reactorlib.trial", *args],
         cwd=where,
         env={**os.environ, "PYTHONPATH": root, "NO_COLOR": "1"},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=timeout,
     )
@@ -144,22 +149,44 @@ def test_a_process_that_dies(tmp_path: Path) -> None:
     assert done.stdout.endswith("FAILED (errors=2, successes=2)\n")
 
 
-@pytest.mark.parametrize("jobs", [[], ["-j2"]], ids=["one process", "two more"])
-def test_an_interrupt_ends_the_run(tmp_path: Path, jobs: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("args", "wait"),
+    [
+        ([], "time.sleep(30)"),
+        ([], "await asyncio.sleep(30)"),
+        (["--reactor=uvloop"], "await asyncio.sleep(30)"),
+        (["-j2"], "await asyncio.sleep(30)"),
+    ],
+)
+def test_an_interrupt_ends_the_run(tmp_path: Path, args: list[str], wait: str) -> None:
+    whom = "os.getppid()" if "-j2" in args else "os.getpid()"
     (tmp_path / "test_long.py").write_text(
-        "import os, signal, time\n"
+        "import asyncio, os, signal, time\n"
         "from reactorlib.trial import unittest\n"
         "class T(unittest.TestCase):\n"
-        "    def test_a(self):\n"
-        f"        os.kill({'os.getppid()' if jobs else 'os.getpid()'}, signal.SIGINT)\n"
-        "        time.sleep(30)\n"
+        "    async def test_a(self):\n"
+        f"        os.kill({whom}, signal.SIGINT)\n"
+        f"        {wait}\n"
         "    def test_b(self): pass\n"
         "    test_c = test_a\n"
     )
-    done = command(tmp_path, *jobs, "test_long", timeout=20)
+    done = command(tmp_path, *args, "test_long", timeout=25)
     assert done.returncode == 1
     assert done.stdout.endswith("INTERRUPTED\n")
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_in_one_of_the_processes_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "test_raising.py").write_text(
+        "from reactorlib.trial import unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_a(self): raise KeyboardInterrupt\n"
+        "    def test_b(self): pass\n"
+    )
+    done = command(tmp_path, "-j1", "test_raising")
+    assert done.returncode == 1
+    assert done.stdout.endswith("INTERRUPTED\n")
+    assert "test_b" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -177,6 +204,14 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, args: list[str], message: str
     assert done.stderr.startswith("python -m reactorlib.trial: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_nobody_reads_on(suite: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        done = command(suite, "test_suite", stdout=closed)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_which_lines_are_run(suite: Path) -> None:
@@ -348,7 +383,7 @@ def test_every_line_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         options.coverdir()
     finally:
         sys.settrace(before)
-    assert f"{trial.__name__}:" in capsys.readouterr().out
+    assert "method coverdir of reactorlib.scripts.trial.Options" in capsys.readouterr().out
 
 
 # -- order ----------------------------------------------------------------------
@@ -423,6 +458,12 @@ def test_the_tests_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert options["tests"] == ["a.test_b", "a.test_c", str(tmp_path / "test_thing.py")]
     options.opt_testmodule("not_there.py")
     assert capsys.readouterr().err == "File 'not_there.py' doesn't exist\n"
+
+
+def test_the_console_script_is_the_command() -> None:
+    root = Path(trial.__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    assert pkgutil.resolve_name(project["scripts"]["reactor-trial"]) is trial.run
 
 
 def test_importing_the_command_runs_nothing() -> None:

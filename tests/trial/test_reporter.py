@@ -316,7 +316,7 @@ def test_subunit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     if getattr(reporter, "TestProtocolClient") is None:  # noqa: B009
         monkeypatch.setattr(reporter, "TestProtocolClient", Client)
-    stream = io.TextIOWrapper(io.BytesIO())
+    stream = io.TextIOWrapper(binary := io.BytesIO())
     told = reporter.SubunitReporter(stream)
     assert verifyObject(itrial.IReporter, told)
     Sample("test_ok").run(told)
@@ -331,7 +331,7 @@ def test_subunit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told._subunit.testsRun == 7
         assert len(told._subunit.failures) == len(told._subunit.errors) == 1
     else:
-        assert b"test: " in stream.buffer.raw.getvalue()  # type: ignore[attr-defined]
+        assert binary.getvalue().count(b"test: ") == 7
 
 
 def test_an_expected_failure_of_the_standard_librarys() -> None:

@@ -156,6 +156,22 @@ def test_what_is_wrong_inside_a_module_is_told(package: tuple[str, Path]) -> Non
         runner.TestLoader().findByName(f"{package[0]}.test_broken")
 
 
+@pytest.mark.parametrize(
+    ("line", "skips", "errors"),
+    [
+        ("import unittest; raise unittest.SkipTest('not here')", 1, 0),
+        ("import sys; sys.exit('gone')", 0, 1),
+    ],
+)
+def test_a_module_that_ends_as_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, skips: int, errors: int
+) -> None:
+    (tmp_path / "test_ending.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    runner.TestLoader().loadByName("test_ending").run(result := reporter.TestResult())
+    assert (len(result.skips), len(result.errors)) == (skips, errors)
+
+
 def test_a_folder_that_is_no_package(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not a package directory"):
         runner.filenameToModule(str(tmp_path))
@@ -409,5 +425,5 @@ def test_warnings_are_the_reporters(elsewhere: Path) -> None:
 
 
 def test_samefile_is_deprecated() -> None:
-    with pytest.warns(DeprecationWarning, match=r"use os\.path\.samefile"):
+    with pytest.warns(DeprecationWarning, match=r"os\.path\.samefile"):
         assert runner.samefile(__file__, __file__)

@@ -245,6 +245,14 @@ def test_a_thread_that_is_left_is_named() -> None:
     assert "the lost one" in error
 
 
+def test_threads_of_the_loop_are_not_left() -> None:
+    async def test_it(case: TestCase) -> None:
+        case.assertEqual(await asyncio.to_thread(abs, -1), 1)
+
+    result = run(TestCase, test_it=test_it)
+    assert passed(result), result.errors
+
+
 def test_a_connection_that_is_left_is_named_and_one_that_is_closed_is_not() -> None:
     for closes in (True, False):
 

@@ -83,7 +83,8 @@ def convertStyle(
     application = service.loadApplication(filein, typein, passphrase)
     persistable: Any = sob.IPersistable(application)
     persistable.setStyle(typeout)
-    persistable.save(filename=fileout, passphrase=getSavePassphrase(encrypt))
+    persistable.passphrase = getSavePassphrase(encrypt)
+    persistable.save(filename=fileout)
 
 
 def startApplication(application: Any, save: Any) -> None:

@@ -58,5 +58,7 @@ def loadApplication(
         Exception: a program raised it.
     """
     if kind == "python":
-        return sob.loadValueFromFile(filename, "application", passphrase)
+        application = sob.loadValueFromFile(filename, "application", passphrase)
+        sob.keep_passphrase(application, passphrase)
+        return application
     return sob.load(filename, kind, passphrase, allow)

@@ -149,6 +149,9 @@ class ManholeInterpreter(code.InteractiveInterpreter):
             if not d.called:
                 self.running = d
                 d.addCallback(self._done)
+                if self.handler is None:
+                    # It has ended its own session.
+                    self.interrupt()
             return
         with self._session():
             try:

@@ -190,7 +190,7 @@ class ColoredManhole(Manhole):
 
     # Characters of a statement that is coloured anew at each key; more takes too long.
     _MAX_COLORED = 4096
-    _to_draw = False
+    _unshown = b""
 
     def getSource(self) -> str:
         """What has been entered of the statement, and the line that is being edited."""
@@ -199,23 +199,25 @@ class ColoredManhole(Manhole):
 
     def characterReceived(self, ch: bytes, moreCharactersComing: bool) -> None:
         """Put a character into the line, and show the line."""
-        taken = self._take(ch)
-        if moreCharactersComing:
-            self._to_draw = True
+        if self._take(ch):
+            self._unshown += ch
+        if moreCharactersComing or not self._unshown:
             return
-        if not self._to_draw and not taken:
-            return
+        unshown, self._unshown = self._unshown, b""
         at_end = self.lineBufferIndex == len(self.lineBuffer)
-        # A space has no colour, and gives what is before it no other.
-        if not self._to_draw and ch == b" " and at_end:
-            self.terminal.write(ch)
+        # A space has no colour, and gives what is before it no other. What does not fit
+        # into one line of the screen cannot be drawn anew in its place.
+        if (unshown == b" " and at_end) or self._length() >= self.width:
+            self.terminal.write(unshown)
         else:
-            self._to_draw = False
             self._draw_again()
+
+    def _length(self) -> int:
+        return len(self.ps[self.pn]) + len(self.lineBuffer)
 
     def _draw_again(self) -> None:
         self.terminal.eraseLine()
-        self.terminal.cursorBackward(len(self.lineBuffer) + len(self.ps[self.pn]))
+        self.terminal.cursorBackward(self._length())
         self.drawInputLine()
 
     def drawInputLine(self) -> None:

@@ -40,6 +40,7 @@ from reactorlib.internet.defer._primitives import (
     QueueUnderflow,
 )
 from reactorlib.internet.defer._race import FailureGroup, race
+from reactorlib.python.failure import Failure as Failure
 
 __all__ = [
     "FAILURE",

@@ -126,7 +126,13 @@ def inlineCallbacks(f: Callable[_P, Any]) -> Callable[_P, Deferred[Any]]:
 
     @functools.wraps(f)
     def unwindGenerator(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[Any]:
-        gen = f(*args, **kwargs)
+        try:
+            gen = f(*args, **kwargs)
+        except Returned as returned:
+            raise TypeError(
+                f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "
+                f"it called returnValue({returned.value!r})"
+            ) from None
         if type(gen) is not GeneratorType and type(gen) is not CoroutineType:
             raise TypeError(
                 f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "

@@ -5,6 +5,10 @@ A protocol talks over one connection, over datagrams, or with a process; a
 factory makes one for each connection. See `_stream` for how they meet asyncio.
 """
 
+from reactorlib.internet.protocol._adapters import (
+    ConsumerToProtocolAdapter,
+    ProtocolToConsumerAdapter,
+)
 from reactorlib.internet.protocol._client_creator import ClientCreator
 from reactorlib.internet.protocol._datagram import (
     AbstractDatagramProtocol,
@@ -29,11 +33,13 @@ __all__ = [
     "ClientCreator",
     "ClientFactory",
     "ConnectedDatagramProtocol",
+    "ConsumerToProtocolAdapter",
     "DatagramProtocol",
     "Factory",
     "FileWrapper",
     "ProcessProtocol",
     "Protocol",
+    "ProtocolToConsumerAdapter",
     "ReconnectingClientFactory",
     "ServerFactory",
     "connectionDone",

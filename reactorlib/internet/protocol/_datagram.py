@@ -55,7 +55,7 @@ class AbstractDatagramProtocol:
         """A port begins to use the protocol: calls `startProtocol`."""
         if self.numPorts == 0:
             if self.noisy:
-                note(_log, "Starting protocol %r", self)
+                self._say("Starting")
             self.startProtocol()
         self.numPorts += 1
 
@@ -67,8 +67,17 @@ class AbstractDatagramProtocol:
         self.transport = None
         if self.numPorts == 0:
             if self.noisy:
-                note(_log, "Stopping protocol %r", self)
+                self._say("Stopping")
             self.stopProtocol()
+
+    def _say(self, what: str) -> None:
+        note(
+            _log,
+            f"{what} protocol %r",
+            self,
+            log_format=f"{what} protocol {{protocol!r}}",
+            protocol=self,
+        )
 
     def startProtocol(self) -> None:
         """

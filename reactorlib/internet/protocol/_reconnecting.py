@@ -87,9 +87,10 @@ class ReconnectingClientFactory(ClientFactory[P]):
                 note(_log, "Giving up on %s after %d attempts", connector, self.retries)
             return
         self._no_pending()
+        if self.retries:
+            self.delay *= self.factor
         self.retries += 1
-        self.delay = min(self.delay * self.factor, self.maxDelay)
-        pause = self.delay
+        pause = self.delay = min(self.delay, self.maxDelay)
         if self.jitter:
             pause = random.normalvariate(pause, pause * self.jitter)  # not a secret
             pause = max(0.0, pause)

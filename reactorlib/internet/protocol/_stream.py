@@ -138,7 +138,7 @@ class Factory(Generic[P]):
         """A port or connector begins to use the factory; the first calls `startFactory`."""
         if self.numPorts == 0:
             if self.noisy:
-                note(_log, "Starting factory %r", self)
+                self._say("Starting")
             self.startFactory()
         self.numPorts += 1
 
@@ -149,8 +149,17 @@ class Factory(Generic[P]):
         self.numPorts -= 1
         if self.numPorts == 0:
             if self.noisy:
-                note(_log, "Stopping factory %r", self)
+                self._say("Stopping")
             self.stopFactory()
+
+    def _say(self, what: str) -> None:
+        note(
+            _log,
+            f"{what} factory %r",
+            self,
+            log_format=f"{what} factory {{factory!r}}",
+            factory=self,
+        )
 
     def startFactory(self) -> None:
         """Called before the first port or connector opens: set up what is shared."""

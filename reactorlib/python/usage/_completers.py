@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ __all__ = [
 ]
 
 ZSH = "zsh"
+
+#: The last but one word of a command line by which a shell asks what can be typed.
+FLAG = "--_shell-completion"
 
 
 class Completions:
@@ -59,6 +63,8 @@ class Completer:
     """
 
     _descr: str | None = None
+    #: What is offered, in words that every shell's code has something for.
+    _kind = "nothing"
 
     def __init__(self, descr: str | None = None, repeat: bool = False) -> None:
         if descr is not None:
@@ -81,10 +87,16 @@ class Completer:
         """
         if shell != ZSH:
             raise NotImplementedError(f"there is no completion for the shell {shell!r}")
-        return f"{'*' if self._repeat else ''}:{self._description(name)}:{self._action(name)}"
+        description = self._description(name).replace(":", "\\:")
+        return f"{'*' if self._repeat else ''}:{description}:{self._action(name)}"
 
     def _shellCode(self, optName: str, shellType: str) -> str:
         return self._shell_code(optName, shellType)
+
+
+def _words(items: Sequence[str]) -> str:
+    """Words as they stand in a specification of `_arguments`."""
+    return " ".join(shlex.quote(item).replace(":", "\\:") for item in items)
 
 
 class CompleteFiles(Completer):
@@ -94,6 +106,8 @@ class CompleteFiles(Completer):
     Args:
         globPattern: what its name looks like.
     """
+
+    _kind = "files"
 
     def __init__(self, globPattern: str = "*", **kw: Any) -> None:
         super().__init__(**kw)
@@ -109,6 +123,8 @@ class CompleteFiles(Completer):
 class CompleteDirs(Completer):
     """A directory."""
 
+    _kind = "directories"
+
     def _action(self, name: str) -> str:
         return "_directories"
 
@@ -121,23 +137,29 @@ class CompleteList(Completer):
         items: the words.
     """
 
+    _kind = "words"
+
     def __init__(self, items: Sequence[str] | None, **kw: Any) -> None:
         super().__init__(**kw)
         self._items = list(items or ())
 
     def _action(self, name: str) -> str:
-        return f"({' '.join(self._items)})"
+        return f"({_words(self._items)})"
 
 
 class CompleteMultiList(CompleteList):
     """Some of several words, with commas between them."""
 
+    _kind = "list"
+
     def _action(self, name: str) -> str:
-        return f"_values -s , '{self._description(name)}' {' '.join(self._items)}"
+        return f"_values -s , '{self._description(name)}' {_words(self._items)}"
 
 
 class CompleteUsernames(Completer):
     """A user of the system."""
+
+    _kind = "users"
 
     def _action(self, name: str) -> str:
         return "_users"
@@ -146,6 +168,7 @@ class CompleteUsernames(Completer):
 class CompleteGroups(Completer):
     """A group of the system."""
 
+    _kind = "groups"
     _descr = "group"
 
     def _action(self, name: str) -> str:
@@ -155,6 +178,8 @@ class CompleteGroups(Completer):
 class CompleteHostnames(Completer):
     """A host."""
 
+    _kind = "hosts"
+
     def _action(self, name: str) -> str:
         return "_hosts"
 
@@ -162,6 +187,7 @@ class CompleteHostnames(Completer):
 class CompleteUserAtHost(Completer):
     """A host, or `user@host`."""
 
+    _kind = "user@host"
     _descr = "host | user@host"
 
     def _action(self, name: str) -> str:
@@ -170,6 +196,8 @@ class CompleteUserAtHost(Completer):
 
 class CompleteNetInterfaces(Completer):
     """A network interface."""
+
+    _kind = "interfaces"
 
     def _action(self, name: str) -> str:
         return "_net_interfaces"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from reactorlib import __version__
+from reactorlib.python.usage._completers import FLAG
 from reactorlib.python.usage._help import commands_text, docMakeChunks, one_line
 
 __all__ = ["CoerceParameter", "Options", "UsageError", "error", "flagFunction", "portCoerce"]
@@ -116,6 +117,8 @@ class Options(dict[str, Any]):
     defaultSubCommand: str | None = None
     parent: Any = None
     completionData: Any = None
+    # Where the answer to a shell is written; None for standard output.
+    _shellCompFile: Any = None
     subOptions: Any
 
     def __init__(self) -> None:
@@ -213,8 +216,11 @@ class Options(dict[str, Any]):
 
         Raises:
             UsageError: it is wrong.
+            SystemExit: a shell asked what can be typed, and was told.
         """
         words = sys.argv[1:] if options is None else list(options)
+        if words[-2:-1] == [FLAG] and self.parent is None:
+            self._complete(words)
         try:
             given, args = getopt.getopt(words, self.shortOpt, self.longOpt)
         except getopt.GetoptError as why:
@@ -231,6 +237,17 @@ class Options(dict[str, Any]):
                 raise UsageError("Wrong number of arguments.") from None
             self.parseArgs(*args)
         self.postOptions()
+
+    def _complete(self, words: Sequence[str]) -> NoReturn:
+        """Answer a shell that asks what can be typed."""
+        from reactorlib.python.compat import ioType
+        from reactorlib.python.usage._completion import command_name, complete
+
+        code = complete(self, words, command_name())
+        file: Any = sys.stdout if self._shellCompFile is None else self._shellCompFile
+        file.write(code.encode() if ioType(file) is bytes else code)
+        file.flush()
+        sys.exit(0)
 
     def _parse_sub_command(self, command: str, *rest: str) -> None:
         for name, short, parser, _ in self._sub_commands():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,9 @@ from reactorlib.internet import error
 from reactorlib.internet import reactor as _reactor
 from reactorlib.internet.defer import Deferred, DeferredList
 from reactorlib.logger import Logger
+from reactorlib.python.deprecate import deprecated, deprecatedProperty
 from reactorlib.python.failure import Failure
+from reactorlib.python.versions import Version
 from reactorlib.runner.procmon._logging import LoggingProtocol
 
 __all__ = ["ProcessMonitor"]
@@ -28,11 +29,9 @@ class _Process:
     env: Mapping[str, str] | None
     cwd: str | None
 
+    @deprecated(Version("Twisted", 18, 7, 0))
     def toTuple(self) -> tuple[Any, ...]:
         """What of it a dictionary of old has."""
-        warnings.warn(
-            "_Process.toTuple is deprecated: remember what was added", DeprecationWarning, 3
-        )
         return self._old
 
     @property
@@ -93,14 +92,9 @@ class ProcessMonitor(Service):
         #: Those whose output is open: they run, or have left something behind that does.
         self._open: set[LoggingProtocol] = set()
 
-    @property
+    @deprecatedProperty(Version("Twisted", 18, 7, 0))
     def processes(self) -> dict[str, tuple[Any, ...]]:
-        """Deprecated: arguments, user, group and environment of each process, by name."""
-        warnings.warn(
-            "ProcessMonitor.processes is deprecated: remember what was added",
-            DeprecationWarning,
-            2,
-        )
+        """The arguments, user, group and environment of each process, by name."""
         return {name: process.toTuple() for name, process in self._processes.items()}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -324,6 +318,13 @@ class ProcessMonitor(Service):
             process.signalProcess("KILL")
         except error.ProcessExitedAlready:
             pass
+
+    @deprecated(Version("Twisted", 25, 5, 0))
+    def connectionLost(self, name: str) -> None:
+        """A process has ended, and is started again if it is wanted."""
+        protocol = self.protocols.get(name)
+        if protocol is not None:
+            protocol._exit(Failure(error.ProcessDone(0)))
 
     def _exited(self, protocol: LoggingProtocol, reason: Failure) -> None:
         """A process has ended."""

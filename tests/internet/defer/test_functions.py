@@ -19,9 +19,11 @@ from reactorlib.internet.defer import (
     execute,
     fail,
     getDebugging,
+    inlineCallbacks,
     logError,
     maybeDeferred,
     passthru,
+    returnValue,
     setDebugging,
     succeed,
     timeout,
@@ -354,6 +356,15 @@ def test_logError_reports_and_passes_the_failure_on(caplog: pytest.LogCaptureFix
     assert outcome(d) is Boom
     del d
     assert reported(caplog) == [Boom]
+
+
+def test_returnValue_without_a_generator_is_a_mistake() -> None:
+    @inlineCallbacks
+    def plain() -> Any:
+        returnValue(7)
+
+    with pytest.raises(TypeError, match=r"plain.*has no `yield`: it called returnValue\(7\)"):
+        plain()
 
 
 # -- debugging ----------------------------------------------------------------

@@ -120,6 +120,18 @@ class ClientProtocol(Protocol):
         if terminal is not None:
             terminal.connectionLost(reason)
 
+    def getHost(self) -> Any:
+        """The address here."""
+        return self.transport.getHost()
+
+    def getPeer(self) -> Any:
+        """The peer's address."""
+        return self.transport.getPeer()
+
+    def loseConnection(self) -> None:
+        """Close the connection."""
+        self.transport.loseConnection()
+
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in: text and control sequences."""
         self._splitter.feed(data)

@@ -1,199 +1,33 @@
-"""
-The style `xml`: `.tax` files.
-
-    <?xml version="1.0" encoding="utf-8"?>
-    <application version="1">
-      <instance class="quotes.Quotes">
-        <attribute name="quotes"><list><str>Eat apples.</str></list></attribute>
-        <attribute name="shown"><int>3</int></attribute>
-      </instance>
-    </application>
-
-There is one element for each kind of value; those that are no literals are the
-nodes of `reactorlib.persisted.aot`:
-
-    <none/> <true/> <false/> <ellipsis/> <int> <float> <complex>
-    <str>          text; with escaped="yes" as between quotes in Python
-    <bytes>        in base64
-    <list> <tuple> <slice>
-    <dict>         of <item>s, each with key and value
-    <instance>     class=; <attribute name=>s, or one <state>
-    <class> <function> <global> <module>   name=
-    <method>       name=, class=; of the object in it
-    <build>        by=; <with> arguments, <then> state, <items>, <pairs>
-    <reference>    to=, the id= that any other element may have
-
-There is no document type, and there are no entities but XML's own five: a file that
-declares some is refused before it can do anything with them.
-"""
+"""Reading XML as trees, in two steps: as elements, which have lines, and as nodes."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from reactorlib.persisted._names import Allow
+from reactorlib.persisted._tax._names import NAMED, SINGLE, VERSION
 from reactorlib.persisted.aot import (
-    Class,
     Copyreg,
     Deref,
-    Function,
-    Global,
     Instance,
     InstanceMethod,
-    Module,
-    NoStateObj,
     Ref,
-    jellyToAOT,
     unjellyFromAOT,
 )
-from reactorlib.persisted.error import DamagedFile, SaveError
+from reactorlib.persisted.error import DamagedFile
 
-__all__ = ["dumps", "loads"]
-
-_VERSION = "1"
+__all__ = ["loads"]
 
 #: How deep elements may be within each other: what is written is limited to less by
 #: Python's own limit of recursion.
 _MAX_DEPTH = 2000
 
-#: What XML cannot hold, or would change: most controls, lone surrogates, carriage returns.
-_UNFIT = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-_NAMED: dict[str, Callable[[str], Any]] = {
-    "class": Class,
-    "function": Function,
-    "global": Global,
-    "module": Module,
-}
-_TAGS: dict[type, str] = {
-    Class: "class",
-    Function: "function",
-    Global: "global",
-    Module: "module",
-}
-
-
-# -- writing ------------------------------------------------------------------
-
-
-def dumps(obj: Any) -> bytes:
-    """
-    Write an object as XML.
-
-    Raises:
-        SaveError: there is something in it that cannot be saved; it says where.
-    """
-    lines = ['<?xml version="1.0" encoding="utf-8"?>', f'<application version="{_VERSION}">']
-    try:
-        _write(jellyToAOT(obj), lines, "  ", "")
-    except RecursionError as cause:
-        raise SaveError("it is nested too deeply to be saved") from cause
-    lines.append("</application>")
-    return "\n".join([*lines, ""]).encode()
-
-
-def _write(ao: Any, lines: list[str], indent: str, id: str) -> None:
-    """Add the lines of one value."""
-    kind = type(ao)
-    if kind is Ref:
-        number = "" if ao.refnum is None else f' id="{ao.refnum}"'
-        _write(ao.obj, lines, indent, number)
-    elif kind is Deref:
-        lines.append(f'{indent}<reference to="{ao.refnum}"/>')
-    elif kind in _TAGS:
-        lines.append(f"{indent}<{_TAGS[kind]}{id} name={_attribute(ao.name)}/>")
-    elif kind is Instance:
-        _write_instance(ao, lines, indent, id)
-    elif kind is InstanceMethod:
-        names = f"name={_attribute(ao.name)} class={_attribute(ao.klass)}"
-        _write_all("method", f"{id} {names}", [ao.instance], lines, indent)
-    elif kind is Copyreg:
-        _write_build(ao, lines, indent, id)
-    elif kind in (list, tuple):
-        _write_all(kind.__name__, id, ao, lines, indent)
-    elif kind is slice:
-        _write_all("slice", id, [ao.start, ao.stop, ao.step], lines, indent)
-    elif kind is dict:
-        lines.append(f"{indent}<dict{id}>")
-        for pair in ao.items():
-            _write_all("item", "", pair, lines, indent + "  ")
-        lines.append(f"{indent}</dict>")
-    else:
-        lines.append(indent + _literal(ao))
-
-
-def _write_all(tag: str, attributes: str, parts: Any, lines: list[str], indent: str) -> None:
-    if not parts:
-        lines.append(f"{indent}<{tag}{attributes}/>")
-        return
-    lines.append(f"{indent}<{tag}{attributes}>")
-    for part in parts:
-        _write(part, lines, indent + "  ", "")
-    lines.append(f"{indent}</{tag}>")
-
-
-def _write_instance(ao: Instance, lines: list[str], indent: str, id: str) -> None:
-    opening = f"{indent}<instance{id} class={_attribute(ao.klass)}"
-    state = ao.state
-    if state is NoStateObj:
-        lines.append(opening + "/>")
-        return
-    lines.append(opening + ">")
-    if type(state) is dict and state and all(_is_attribute(key) for key in state):
-        for name, value in state.items():
-            label = f" name={_attribute(name)}"
-            _write_all("attribute", label, [value], lines, indent + "  ")
-    else:
-        _write_all("state", "", [state], lines, indent + "  ")
-    lines.append(f"{indent}</instance>")
-
-
-def _write_build(ao: Copyreg, lines: list[str], indent: str, id: str) -> None:
-    inner = indent + "  "
-    lines.append(f"{indent}<build{id} by={_attribute(ao.loadfunc)}>")
-    _write_all("with", "", ao.state, lines, inner)
-    if ao.then is not NoStateObj:
-        _write_all("then", "", [ao.then], lines, inner)
-    if ao.items is not None:
-        _write_all("items", "", ao.items, lines, inner)
-    if ao.pairs is not None:
-        _write_all("pairs", "", ao.pairs, lines, inner)
-    lines.append(f"{indent}</build>")
-
-
-def _is_attribute(key: Any) -> bool:
-    return type(key) is str and key.isidentifier()
-
-
-def _literal(ao: Any) -> str:
-    if ao is None or ao is Ellipsis or type(ao) is bool:
-        return f"<{_SINGLE[ao]}/>"
-    if type(ao) is bytes:
-        return f"<bytes>{base64.b64encode(ao).decode('ascii')}</bytes>"
-    if type(ao) is str:
-        if _UNFIT.search(ao):
-            text = ao.encode("unicode_escape").decode("ascii")
-            return f'<str escaped="yes">{escape(text)}</str>'
-        return f"<str>{escape(ao)}</str>"
-    return f"<{type(ao).__name__}>{ao!r}</{type(ao).__name__}>"
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(text)
-
-
-_SINGLE: dict[Any, str] = {None: "none", True: "true", False: "false", Ellipsis: "ellipsis"}
-_SINGLES: dict[str, Any] = {tag: value for value, tag in _SINGLE.items()}
-
-
-# -- reading ------------------------------------------------------------------
+_SINGLES = {tag: value for value, tag in SINGLE.items()}
 
 
 def loads(data: bytes, allow: Allow = None) -> Any:
@@ -210,8 +44,8 @@ def loads(data: bytes, allow: Allow = None) -> Any:
     root = _Reader().read(data)
     if root.tag != "application":
         raise root.wrong("the outermost element is <application>")
-    if root.attributes.get("version") != _VERSION:
-        raise root.wrong(f'is not of version "{_VERSION}", the only one there is')
+    if root.attributes.get("version") != VERSION:
+        raise root.wrong(f'is not of version "{VERSION}", the only one there is')
     root.known("version")
     (child,) = root.parts(1)
     try:
@@ -392,7 +226,7 @@ def _slice(element: _Element) -> slice:
 def _named(element: _Element) -> Any:
     element.known("name")
     element.parts(0)
-    return _NAMED[element.tag](element.get("name"))
+    return NAMED[element.tag](element.get("name"))
 
 
 def _method(element: _Element) -> InstanceMethod:
@@ -449,7 +283,7 @@ def _reference(element: _Element) -> Deref:
 
 _READERS: dict[str, Callable[[_Element], Any]] = {
     **dict.fromkeys(_SINGLES, _single),
-    **dict.fromkeys(_NAMED, _named),
+    **dict.fromkeys(NAMED, _named),
     "build": _build,
     "bytes": _bytes,
     "complex": _number,

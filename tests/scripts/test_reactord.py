@@ -65,16 +65,33 @@ def test_the_loop_is_the_one_asked_for(daemon: Daemon, loop: str) -> None:
     assert re.search(rf"loop: {loop}", daemon.out)
 
 
-def test_a_second_is_refused_while_the_first_lives(daemon: Daemon) -> None:
-    process = daemon.start("-n", "-y", "app.tac")
-    second = daemon.run("-n", "-y", "app.tac")
+@pytest.mark.parametrize("where", [".", "run"])
+def test_a_second_is_refused_while_the_first_lives(daemon: Daemon, where: str) -> None:
+    """The pid file is in the directory that they run in."""
+    (daemon.folder / "run").mkdir()
+    pidfile = os.path.normpath(f"{where}/reactord.pid")
+    process = daemon.start("-n", "--rundir", where, "-y", "app.tac")
+    second = daemon.run("-n", "--rundir", where, "-y", "app.tac")
     assert second.returncode == 1
     assert second.stderr == (
-        f"Another reactord server is running, PID {process.pid}, as reactord.pid says; "
+        f"Another reactord server is running, PID {process.pid}, as {pidfile} says; "
         "give a second one a pid file of its own by --pidfile\n"
     )
-    assert daemon.pid == process.pid
-    daemon.end(process)
+    assert int(daemon.text(f"{where}/reactord.pid")) == process.pid
+    # One that was killed leaves it, and does not stand in the way.
+    process.kill()
+    process.wait()
+    again = daemon.start("-n", "--rundir", where, "-y", "app.tac")
+    assert int(daemon.text(f"{where}/reactord.pid")) == again.pid
+    daemon.end(again)
+
+
+def test_of_two_that_start_at_once_one_is_refused(daemon: Daemon) -> None:
+    """After the look at the pid file: it is made anew, or not at all."""
+    daemon.write("app.tac", SERVER + "open('reactord.pid', 'w').write('1')\n")
+    done = daemon.run("-n", "-y", "app.tac")
+    assert (done.returncode, done.stderr) == (1, "reactord: reactord.pid: File exists\n")
+    assert daemon.text("reactord.pid") == "1"
 
 
 @pytest.mark.parametrize("stale", ["ended", "", "own"])

@@ -19,11 +19,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from reactorlib.python.failure import Failure
+from reactorlib.python.monkey import MonkeyPatcher
 from reactorlib.trial import util
 from reactorlib.trial._assertions import Assertions
 from reactorlib.trial._logged import LogObserver as _LogObserver
 from reactorlib.trial._outcomes import PyUnitResultAdapter, Todo, makeTodo
-from reactorlib.trial._patch import Patch
 from reactorlib.trial._warned import Warned as _Warning
 from reactorlib.trial._warned import collect_warnings as _collectWarnings
 from reactorlib.trial._warned import collected, is_from
@@ -290,14 +290,14 @@ class SynchronousTestCase(Assertions):
         """
         self._cleanups_to_come.append((f, args, kwargs))
 
-    def patch(self, obj: Any, attribute: str, value: Any) -> Patch:
+    def patch(self, obj: Any, attribute: str, value: Any) -> MonkeyPatcher:
         """
         Give an object another attribute until the test is over.
 
         Returns:
             what has `restore()`, to take it back before that, and `patch()`.
         """
-        patch = Patch(obj, attribute, value)
+        patch = MonkeyPatcher((obj, attribute, value))
         patch.patch()
         self.addCleanup(patch.restore)
         return patch
@@ -310,7 +310,8 @@ class SynchronousTestCase(Assertions):
         """
         names = (type(self).__module__, type(self).__name__, self._testMethodName)
         base = os.path.join(*(name[:_NAME] for name in names))
-        os.makedirs(base, exist_ok=True)
+        if not os.path.isdir(base):
+            os.makedirs(base, exist_ok=True)
         made = os.path.basename(tempfile.mkdtemp("", "", base))
         return os.path.join(base, made, "temp")
 

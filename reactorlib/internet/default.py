@@ -1,7 +1,7 @@
-"""The reactor for whoever does not choose one: that of asyncio's own loop."""
+"""The reactor that there is where nobody asks for another."""
 
 from __future__ import annotations
 
-from reactorlib.internet.asyncioreactor import install
+from reactorlib.internet.epollreactor import install
 
 __all__ = ["install"]

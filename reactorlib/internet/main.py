@@ -19,6 +19,9 @@ CONNECTION_LOST = ConnectionLost("Connection lost")
 
 _MODULE = "reactorlib.internet.reactor"
 
+#: What that is called too, where this library stands in for Twisted.
+_ALIAS = "twisted.internet.reactor"
+
 
 def installReactor(reactor: Any) -> None:
     """
@@ -34,10 +37,14 @@ def installReactor(reactor: Any) -> None:
     """
     if hasattr(reactor, "_for_threads"):
         _current.install(reactor)
-    elif _MODULE in sys.modules:
+        return
+    names = [_MODULE]
+    if sys.modules.get("twisted.internet") is reactorlib.internet:
+        names.append(_ALIAS)  # which programs delete to install another
+    if all(name in sys.modules for name in names):
         raise ReactorAlreadyInstalledError(
             "something has imported the reactor already; install another before that"
         )
-    else:
-        sys.modules[_MODULE] = reactor
-        reactorlib.internet.reactor = reactor  # as an import does
+    for name in names:
+        sys.modules[name] = reactor
+    reactorlib.internet.reactor = reactor  # as an import does

@@ -210,6 +210,13 @@ def _not_written(path: str, error: OSError) -> None:
 # -- looking ----------------------------------------------------------------------
 
 
+def _cache_of(folder: str) -> str:
+    """Where what is known of a folder is kept."""
+    # Twisted keeps a file of that name in a format of its own, where its folders are.
+    of_twisted = os.path.basename(os.path.dirname(folder)) == "twisted"
+    return os.path.join(folder, f"reactorlib.{CACHE}" if of_twisted else CACHE)
+
+
 def _modules_in(folder: str, package: str) -> Iterator[tuple[str, str, _Stamp | None]]:
     """The modules of a folder: name, file, and which version of the file."""
     for finder, name, _ in pkgutil.iter_modules([folder]):
@@ -241,7 +248,7 @@ def getCache(module: ModuleType) -> dict[str, CachedDropin]:
     package = module.__name__
     found: dict[str, CachedDropin] = {}
     for folder in list(module.__path__):
-        path = os.path.join(folder, CACHE)
+        path = _cache_of(folder)
         kept = _read(path)
         now: dict[str, Any] = {}
         for name, origin, stamp in _modules_in(folder, package):

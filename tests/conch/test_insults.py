@@ -96,7 +96,7 @@ def make(rng: random.Random) -> bytes:
 
 @pytest.mark.timeout(FUZZ_SECONDS + 60)
 def test_any_keys_in_any_pieces() -> None:
-    assert fuzz(make, keys) > 10
+    assert fuzz(make, keys) > 1
 
 
 def test_where_the_cursor_is() -> None:
@@ -212,7 +212,7 @@ def test_any_drawing_in_any_pieces() -> None:
                 calls.append(call)
         return calls
 
-    assert fuzz(make, play) > 10
+    assert fuzz(make, play) > 1
 
 
 def test_newlines_and_text() -> None:

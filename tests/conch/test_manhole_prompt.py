@@ -32,7 +32,7 @@ CONTROL = re.compile(
     rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>78]|\xff[\xfb-\xfe].|\r|\0|\xff\xfa.*?\xff\xf0"
 )
 
-LIMIT = 5.0
+LIMIT = 20.0
 LEAVE = b"\x04"
 
 
@@ -233,6 +233,25 @@ async def test_a_flood_of_keys_waits_within_limits() -> None:
         await person.sees("KeyboardInterrupt\n", ">>>")
         person.type("6 * 7\r")
         await person.sees("\n42\n", ">>>")
+
+
+async def test_a_paste_does_not_stop_the_program(person: Person) -> None:
+    """A terminal that does not say that it is one; the loop turns while it is looked at."""
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.ensure_future(turn())
+    person.type("x = '" + "y" * 2000 + "'\r")
+    await person.sees(">>>", "yyyyyyyyyy")
+    person.type("len(x) == 2000\r")
+    await person.sees("\nTrue\n", ">>>")
+    assert turns > 2000 / 256
+    task.cancel()
 
 
 @needs_telnet

@@ -376,6 +376,40 @@ def test_a_login_of_somebody_who_does_not_negotiate() -> None:
     assert side.sent() == IAC + WONT + ECHO
 
 
+def test_a_client_that_does_not_acknowledge() -> None:
+    """It cannot refuse to show keys again, and is not waited for without end."""
+    side = Login()
+    side.line(b"alice\r\n" + IAC + DO + ECHO)
+    side.line(b"wonder\r\nhello")
+    [avatar] = side.realm.avatars
+    assert avatar.transport is None
+    side.clock.advance(2)
+    assert avatar.data == b"hello"
+    assert side.state(ECHO) == ("no", "no")
+    assert not side.clock.getDelayedCalls()
+    # Nor is it asked in vain to hide the next password.
+    side = Login()
+    side.line(b"alice\r\n" + IAC + DO + ECHO + b"wrong\r\n")
+    side.clock.advance(2)
+    side.clock.advance(2)
+    side.sent()
+    side.line(b"alice\r\n")
+    assert side.sent() == IAC + WILL + ECHO + b"Password: "
+    side.telnet.connectionLost(Failure(ConnectionDone()))
+    assert not side.clock.getDelayedCalls()
+
+
+def test_a_connection_lost_before_the_avatar_begins() -> None:
+    side = Login()
+    side.line(b"alice\r\n" + IAC + DO + ECHO)
+    side.line(b"wonder\r\n")
+    side.telnet.connectionLost(Failure(ConnectionDone()))
+    [avatar] = side.realm.avatars
+    assert avatar.transport is None
+    assert side.realm.logouts == 1
+    assert not side.clock.getDelayedCalls()
+
+
 def test_wrong_passwords_take_time_and_are_counted() -> None:
     side = Login()
     for attempt in itertools.count(1):

@@ -210,3 +210,34 @@ async def test_twisted_negotiates_with_us() -> None:
         assert sizes == [(b"\x1f", b"\0\xff\0\x18")]
         assert b"".join(got) == b"done \xff\n"
         link.transport.loseConnection()
+
+
+async def test_telnetlib3_logs_in_and_negotiates() -> None:
+    """It does not acknowledge that the echo is its own again; and tells its size."""
+    telnetlib3 = pytest.importorskip("telnetlib3")
+    build, realm = login(lambda: TelnetBootstrapProtocol(Keys))
+    async with serving(build) as port, asyncio.timeout(LIMIT):
+        reader, writer = await telnetlib3.open_connection(
+            "127.0.0.1", port, encoding="utf8", cols=100, rows=30, connect_minwait=0.01
+        )
+
+        seen = ""
+
+        async def expect(what: str) -> None:
+            nonlocal seen
+            while what not in seen:
+                more = await reader.read(1000)
+                assert more, seen
+                seen += more
+            seen = seen.partition(what)[2]
+
+        await expect("Username: ")
+        writer.write("alice\r\n")
+        await expect("Password: ")
+        writer.write("wonder\r\n")
+        await expect("Ready.")
+        await expect("size 100 30")
+        writer.write("xy")
+        await expect("<120><121>")
+        writer.close()
+    assert realm.logouts == 1

@@ -136,7 +136,7 @@ def test_any_bytes_in_any_pieces() -> None:
         except SubnegotiationTooLong:
             return "too long"
 
-    assert fuzz(make, play) > 10
+    assert fuzz(make, play) > 1
 
 
 @pytest.mark.parametrize(

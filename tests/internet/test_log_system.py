@@ -87,6 +87,20 @@ async def test_a_connection_is_named_while_its_protocol_is_called(
     assert logged[-1] == ("-", "outside")
 
 
+async def test_a_connection_knows_its_reactor() -> None:
+    talker = Talker()
+    factory: Factory[Any] = Factory()
+    factory.buildProtocol = lambda addr: talker  # type: ignore[method-assign]
+    port = reactor.listenTCP(0, factory, interface=LOCAL)
+    with socket.create_connection((LOCAL, port.getHost().port)) as peer:
+        peer.send(b"x")
+        await soon(talker.later)
+        transport: Any = talker.transport
+        async with reactor as mine:
+            assert transport.reactor is mine
+    await soon(talker.lost)
+
+
 async def test_a_client_is_named_as_one(logged: list[tuple[str, str]]) -> None:
     server = socket.create_server((LOCAL, 0))
     talker = Talker()

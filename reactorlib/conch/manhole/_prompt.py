@@ -44,6 +44,8 @@ __all__ = ["PromptManhole"]
 
 # Keys that may wait while nobody reads: typed ahead, or pasted.
 _MAX_AHEAD = 65536
+# How many are looked at in one turn of the loop: some milliseconds.
+_AT_ONCE = 256
 _CTRL_C = "\x03"
 
 _numbers = itertools.count()
@@ -54,22 +56,42 @@ class _Keys(Input):
     """Keys from a connection, for one application at a time."""
 
     def __init__(self) -> None:
+        self._text = ""  # what was typed and has not been looked at
         self._keys: list[KeyPress] = []
         self._parser = Vt100Parser(self._keys.append)
         self._ready: Callable[[], None] | None = None
+        self._scheduled = False
         self._closed = False
         # What prompt_toolkit keeps for a hash, it keeps for ever: so they are used again.
         self._number = _free_numbers.pop() if _free_numbers else next(_numbers)
 
     def feed(self, text: str) -> None:
         """Take what was typed."""
-        if len(self._keys) < _MAX_AHEAD:
-            self._parser.feed(text)
-        if self._ready is not None:
+        self._text += text[: max(_MAX_AHEAD - len(self._text), 0)]
+        if not self._scheduled:
+            self._next()
+
+    def _next(self) -> None:
+        """Have some of the keys read, if somebody does, and the others in the next turns."""
+        self._scheduled = False
+        if self._ready is None:
+            return
+        if self._text:
+            self._parser.feed(self._text[:_AT_ONCE])
+            self._text = self._text[_AT_ONCE:]
+        if self._keys:
             self._ready()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if (self._text or self._keys) and not self._scheduled and self._ready is not None:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._next)
 
     def forget(self) -> None:
         """Drop what waits."""
+        self._text = ""
+        self._parser.reset()
         self._keys.clear()
         clear_typeahead(self)
 
@@ -115,15 +137,10 @@ class _Keys(Input):
     def _with(self, ready: Callable[[], None] | None) -> Iterator[None]:
         before, self._ready = self._ready, ready
         try:
-            if ready is not None and self._keys:
-                asyncio.get_running_loop().call_soon(self._tell)
+            self._schedule()
             yield
         finally:
             self._ready = before
-
-    def _tell(self) -> None:
-        if self._ready is not None and self._keys:
-            self._ready()
 
 
 class _Out:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reactorlib.conch.telnet._constants import ECHO
+from reactorlib.conch.telnet._errors import NegotiationError
 from reactorlib.conch.telnet._interfaces import ITelnetProtocol
 from reactorlib.conch.telnet._protocols import StatefulTelnetProtocol
 from reactorlib.cred.credentials import UsernamePassword
@@ -16,6 +17,9 @@ from reactorlib.protocols.policies import TimeoutMixin
 from reactorlib.python.failure import Failure
 
 __all__ = ["AuthenticatingTelnetProtocol"]
+
+# How many seconds a client may take to acknowledge that the echo is its own again.
+_ACKNOWLEDGE = 2.0
 
 
 class AuthenticatingTelnetProtocol(StatefulTelnetProtocol, TimeoutMixin):
@@ -54,6 +58,7 @@ class AuthenticatingTelnetProtocol(StatefulTelnetProtocol, TimeoutMixin):
     _echo: Deferred[Any] | None = None
     _login: Deferred[Any] | None = None
     _delay: Any = None
+    _timer: Any = None
 
     def __init__(self, portal: Any) -> None:
         self.portal = portal
@@ -69,9 +74,9 @@ class AuthenticatingTelnetProtocol(StatefulTelnetProtocol, TimeoutMixin):
         """The connection is gone: so is the login that was under way."""
         self._gone = True
         self.setTimeout(None)
-        delay, self._delay = self._delay, None
-        if delay is not None:
-            delay.cancel()
+        for call in (self._delay, self._timer):
+            if call is not None and call.active():
+                call.cancel()
         if self._login is not None:
             self._login.cancel()
         super().connectionLost(reason)
@@ -136,27 +141,42 @@ class AuthenticatingTelnetProtocol(StatefulTelnetProtocol, TimeoutMixin):
             maybeDeferred(logout).addErrback(self._logout_failed)
             return
 
-        def begin(_: Any) -> None:
-            if self._gone or self.transport.disconnecting:
+        def begin(lost: bool) -> None:
+            if lost or self._gone or self.transport.disconnecting:
                 maybeDeferred(logout).addErrback(self._logout_failed)
             else:
                 self._begin(protocol, logout)
 
         self._echo_off().addCallback(begin).addErrback(self._failed_to_begin)
 
-    def _echo_off(self) -> Deferred[Any]:
+    def _echo_off(self) -> Deferred[bool]:
         """
         Stop echoing.
 
         Returns:
             a Deferred that fires when the client has agreed, or at once with one that
             does not negotiate. Should that one still answer, it is the protocol of then
-            that says whether it wants to echo.
+            that says whether it wants to echo. It says whether the connection was lost.
         """
         if self._echo is None or not self._echo.called:
-            return succeed(None)
+            return succeed(False)
+
+        def over(result: Any) -> bool:
+            timer, self._timer = self._timer, None
+            if timer is not None and timer.active():
+                timer.cancel()
+            return isinstance(result, Failure) and not result.check(NegotiationError)
+
         d: Deferred[Any] = self.transport.wont(ECHO)
-        return d.addErrback(lambda _: None)
+        if not d.called:
+            self._timer = self.callLater(_ACKNOWLEDGE, self._not_acknowledged)
+        return d.addBoth(over)
+
+    def _not_acknowledged(self) -> None:
+        """The client does not answer WONT, as telnetlib3 does not; it cannot refuse, either."""
+        side = self.transport.getOptionState(ECHO).us
+        if side.negotiating:
+            side.settle("no").callback(True)
 
     def _begin(self, protocol: Any, logout: Callable[[], Any]) -> None:
         self.setTimeout(None)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reactorlib.internet._connection._core import Core
+from reactorlib.internet._current import reactor_of
 from reactorlib.internet.address import UNIXAddress, from_sockname
+
+if TYPE_CHECKING:
+    from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
 __all__ = ["Named"]
 
@@ -24,6 +28,11 @@ class Named(Core):
     def socket(self) -> Any:
         """The socket, to read and set its options."""
         return self._transport.get_extra_info("socket")
+
+    @property
+    def reactor(self) -> AsyncioSelectorReactor:
+        """The reactor that it belongs to: that of its loop."""
+        return reactor_of(self._loop)
 
     def fileno(self) -> int:
         """The number of the socket's file descriptor; -1 where there is none any more."""

@@ -62,7 +62,8 @@ class Reactor:
 
 
 _OWN = (
-    Reactor("asyncio", "reactorlib.internet.asyncioreactor", "asyncio based reactor, the default"),
+    Reactor("asyncio", "reactorlib.internet.asyncioreactor", "asyncio based reactor"),
+    Reactor("default", "reactorlib.internet.default", "A reasonable default: asyncio."),
     Reactor("uvloop", "reactorlib.internet.uvloopreactor", "uvloop based reactor, which is faster"),
 )
 

@@ -210,10 +210,14 @@ class UnixApplicationRunner(app.ApplicationRunner):
 
     def preApplication(self) -> None:
         """See that no other daemon lives, and keep what standard output and error are."""
-        checkPID(self.config["pidfile"], self.config.program)
+        checkPID(self._pid_path(), self.config.program)
         self.config["nodaemon"] = self.config["nodaemon"] or self.config["debug"]
         self.oldstdout = sys.stdout
         self.oldstderr = sys.stderr
+
+    def _pid_path(self) -> str | None:
+        path: str | None = self.config["pidfile"]
+        return path
 
     def postApplication(self) -> None:
         """Start the application, run the reactor, and clean up."""

@@ -65,16 +65,33 @@ def test_the_loop_is_the_one_asked_for(daemon: Daemon, loop: str) -> None:
     assert re.search(rf"loop: {loop}", daemon.out)
 
 
-def test_a_second_is_refused_while_the_first_lives(daemon: Daemon) -> None:
-    process = daemon.start("-n", "-y", "app.tac")
-    second = daemon.run("-n", "-y", "app.tac")
+@pytest.mark.parametrize("where", [".", "run"])
+def test_a_second_is_refused_while_the_first_lives(daemon: Daemon, where: str) -> None:
+    """The pid file is in the directory that they run in."""
+    (daemon.folder / "run").mkdir()
+    pidfile = os.path.normpath(f"{where}/reactord.pid")
+    process = daemon.start("-n", "--rundir", where, "-y", "app.tac")
+    second = daemon.run("-n", "--rundir", where, "-y", "app.tac")
     assert second.returncode == 1
     assert second.stderr == (
-        f"Another reactord server is running, PID {process.pid}, as reactord.pid says; "
+        f"Another reactord server is running, PID {process.pid}, as {pidfile} says; "
         "give a second one a pid file of its own by --pidfile\n"
     )
-    assert daemon.pid == process.pid
-    daemon.end(process)
+    assert int(daemon.text(f"{where}/reactord.pid")) == process.pid
+    # One that was killed leaves it, and does not stand in the way.
+    process.kill()
+    process.wait()
+    again = daemon.start("-n", "--rundir", where, "-y", "app.tac")
+    assert int(daemon.text(f"{where}/reactord.pid")) == again.pid
+    daemon.end(again)
+
+
+def test_of_two_that_start_at_once_one_is_refused(daemon: Daemon) -> None:
+    """After the look at the pid file: it is made anew, or not at all."""
+    daemon.write("app.tac", SERVER + "open('reactord.pid', 'w').write('1')\n")
+    done = daemon.run("-n", "-y", "app.tac")
+    assert (done.returncode, done.stderr) == (1, "reactord: reactord.pid: File exists\n")
+    assert daemon.text("reactord.pid") == "1"
 
 
 @pytest.mark.parametrize("stale", ["ended", "", "own"])
@@ -140,6 +157,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "app.tac").write_text(SERVER)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    (tmp_path / "log_of_tests.py").write_text("def bad():\n    raise RuntimeError('no log')\n")
     return tmp_path
 
 
@@ -162,6 +181,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--workers 0", "reactord: Parameter type enforcement failed: 0 workers: from 1"),
         ("--logger no.such.thing", "reactord: Logger 'no.such.thing' could not be imported"),
         ("--logger os.nonesuch", "reactord: Logger 'os.nonesuch' could not be imported: module"),
+        ("-n --logger log_of_tests.bad -y app.tac", "reactord: {here}/log_of_tests.py:2: Runtime"),
         ("--reactor nonesuch", "reactord: there is no reactor 'nonesuch'; --help-reactors"),
         ("-n --daemon -y app.tac", "reactord: --nodaemon and --daemon contradict each other"),
         ("-b --workers 2 -y app.tac", "reactord: the debugger needs the one process"),
@@ -169,12 +189,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_mistake_is_told_in_one_line(
-    here: Path, capsys: pytest.CaptureFixture[str], arguments: str, said: str
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    said: str,
 ) -> None:
     """With the user's own file and line, status 1, and nothing left behind."""
     before = set(here.iterdir())
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     status, error = run_here(arguments, capsys)
-    assert error.startswith(said)
+    sys.modules.pop("log_of_tests", None)
+    assert error.startswith(said.format(here=here))
     assert error.count("\n") == 1
     assert status == 1
     assert set(here.iterdir()) == before

@@ -190,6 +190,33 @@ def test_each_worker_has_a_socket_of_its_own(daemon: Daemon) -> None:
     assert daemon.end(process) == -signal.SIGTERM
 
 
+def test_what_is_no_port_of_ipv4_is_spread_or_shared(daemon: Daemon) -> None:
+    """IPv6 is spread as IPv4 is; a UNIX socket is one for all, and goes when they end."""
+    more = "".join(
+        f"strports.service({where!r}, Factory.forProtocol(Line)).setServiceParent(application)\n"
+        for where in (r"tcp:0:interface=\:\:1", "unix:sock")
+    )
+    daemon.write("app.tac", SERVER + more)
+    process = daemon.start("--workers", "2", "-y", "app.tac")
+    workers = set(map(str, children(process.pid)))
+    with open(f"/proc/{process.pid}/net/tcp6", encoding="ascii") as table:
+        descriptors = {
+            os.readlink(path) for path in Path(f"/proc/{process.pid}/fd").iterdir() if path.exists()
+        }
+        rows = [line.split() for line in table if " 0A " in line]
+    mine = [row for row in rows if f"socket:[{row[9]}]" in descriptors]
+    assert len(mine) == 2
+    assert len({row[1] for row in mine}) == 1
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(LIMIT)
+            connection.connect(str(daemon.folder / "sock"))
+            connection.sendall(b"hello\n")
+            assert read_line(connection).split()[1] in workers
+    assert daemon.end(process) == -signal.SIGTERM
+    assert not (daemon.folder / "sock").exists()
+
+
 def test_a_connection_that_waits_for_a_dead_worker_is_served_by_the_next(daemon: Daemon) -> None:
     """The queue is the supervisor's to keep."""
     process = daemon.start("--workers", "1", "-y", "app.tac")

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from reactorlib import __version__, logger
+from reactorlib.internet._current import current_reactor
 from reactorlib.logger import ILogObserver, LegacyLogObserverWrapper, Logger
 from reactorlib.python import log as legacy
 from reactorlib.python.logfile import LogFile
@@ -58,8 +59,7 @@ class AppLogger:
         return self._getLogObserver()
 
     def _initialLog(self) -> None:
-        from reactorlib.internet import reactor
-
+        reactor = current_reactor()
         self._log.info(
             "{program} {version} ({python} {python_version}) starting up.",
             program=self.name,

@@ -71,12 +71,21 @@ class ReactordRunner(UnixApplicationRunner):
         self.application = self._application()
         try:
             self.logger.start(self.application)
-        except OSError as error:
+        except Exception as error:
             self._fail(error)
         try:
             self.postApplication()
         finally:
             self.logger.stop()
+
+    def _pid_path(self) -> str | None:
+        """Where the pid file will be, seen from here: it is written in the new place."""
+        path: str | None = self.config["pidfile"]
+        if not path:
+            return None
+        path = os.path.normpath(os.path.join(self.config["rundir"], path))
+        root = self.config["chroot"]
+        return path if root is None else os.path.join(root, path.lstrip("/"))
 
     def _application(self) -> Any:
         try:
@@ -158,7 +167,8 @@ class ReactordRunner(UnixApplicationRunner):
                 self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         super().setupEnvironment(chroot, rundir, nodaemon, umask, None)
         if pidfile:
-            self._pid_file = open(pidfile, "w", encoding="ascii")  # noqa: SIM115 - kept
+            # One that is there by now is another's, which was started at the same time.
+            self._pid_file = open(pidfile, "x", encoding="ascii")  # noqa: SIM115 - kept
             self._pid_file.write(str(os.getpid()))
             self._pid_file.flush()
             self._wrote_pid = True

@@ -63,8 +63,12 @@ class Reactor:
 
 _OWN = (
     Reactor("asyncio", "reactorlib.internet.asyncioreactor", "asyncio based reactor"),
-    Reactor("default", "reactorlib.internet.default", "A reasonable default: asyncio."),
     Reactor("uvloop", "reactorlib.internet.uvloopreactor", "uvloop based reactor, which is faster"),
+    Reactor("default", "reactorlib.internet.default", "A reasonable default: asyncio."),
+    # For command lines that have been there for long.
+    Reactor("epoll", "reactorlib.internet.epollreactor", "The default, by an old name."),
+    Reactor("poll", "reactorlib.internet.pollreactor", "The default, by an old name."),
+    Reactor("select", "reactorlib.internet.selectreactor", "The default, by an old name."),
 )
 
 

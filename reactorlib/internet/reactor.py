@@ -115,13 +115,6 @@ class _Reactor:
     #: Where that is from, which has `install()`.
     __module__ = "reactorlib.internet.asyncioreactor"
 
-    @property  # type: ignore[misc]  # it is never set
-    def __class__(self) -> Any:
-        """What `isinstance` goes by: programs ask whether it is asyncio's reactor."""
-        from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
-
-        return AsyncioSelectorReactor
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"the reactor has no attribute {name!r}")
@@ -134,7 +127,7 @@ class _Reactor:
         if IReactorCore.providedBy(owner) and getattr(value, "__name__", None) == name:
             self.__dict__.pop(name, None)
         else:
-            object.__setattr__(self, name, value)
+            super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return repr(current_reactor())
@@ -144,7 +137,7 @@ class _Reactor:
         return saved_reactor, ()
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self), *dir(current_reactor())})
+        return sorted({*super().__dir__(), *dir(current_reactor())})
 
     async def __aenter__(self) -> AsyncioSelectorReactor:
         return await current_reactor().__aenter__()

@@ -38,8 +38,3 @@ def test_the_default_is_from_a_module_with_the_class() -> None:
     module = inspect.getmodule(default.install)
     assert module is not None
     assert [name for name in dir(module) if name.lower() == module.__name__.split(".")[-1]]
-
-
-def test_programs_can_ask_which_it_is() -> None:
-    assert isinstance(reactor, AsyncioSelectorReactor)
-    assert reactor.__class__ is AsyncioSelectorReactor

@@ -77,21 +77,23 @@ class LoopCall(DelayedCall):
     def cancel(self) -> None:
         if self.cancelled or self.called:
             self._must_be_active()
+        timers, handle = self._timers, self._handle
         self.cancelled = True
-        timers = self._timers
-        if timers is not None:
-            if self._handle is None:
-                timers.dead += 1
-                if timers.dead > _FEW:
-                    timers.clear_out()
-            else:
-                self._handle.cancel()
-                timers.soon.discard(self)
         # As _forget, without the call.
         self._timers = self._handle = self._context = self.func = None
         self._set_for = _OVER
         self.args = ()
         self.kw = _NO_KEYWORDS
+        if timers is None:
+            pass
+        elif handle is not None:
+            handle.cancel()
+            timers.soon.discard(self)
+        else:
+            timers.dead = dead = timers.dead + 1
+            size = len(timers.heap)
+            if dead * 2 > size and (dead > _FEW or dead >= size):
+                timers.clear_out()
 
     cancel.__doc__ = DelayedCall.cancel.__doc__
 
@@ -155,24 +157,26 @@ class Timers:
 
     Attributes:
         dead: how many entries there are about that do not count.
+        heap: the entries: time, number, call.
         soon: the calls that have no delay.
     """
 
     __slots__ = (
         "__weakref__",
         "_armed",
+        "_disarms",
         "_due",
         "_handle",
-        "_heap",
         "_loop",
         "_numbers",
         "dead",
+        "heap",
         "soon",
     )
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._heap: list[_Entry] = []
+        self.heap: list[_Entry] = []
         #: Keeps calls of one time in the order in which they were asked for.
         self._numbers = itertools.count()
         #: Entries whose time has come.
@@ -180,6 +184,8 @@ class Timers:
         #: What the loop's timer is set for. Nothing is earlier than what it is without a loop.
         self._armed = -math.inf
         self._handle: asyncio.TimerHandle | None = None
+        #: Whether the loop is about to look if the timer is still needed.
+        self._disarms = False
         self.dead = 0
         self.soon: set[LoopCall] = set()
 
@@ -203,7 +209,7 @@ class Timers:
         due = (time.monotonic() if loop is None else loop.time()) + delay
         call._due = call._set_for = due
         if delay > 0 or loop is None:
-            heappush(self._heap, (due, next(self._numbers), call))
+            heappush(self.heap, (due, next(self._numbers), call))
             if due < self._armed:
                 self._arm(due)
         else:
@@ -216,7 +222,7 @@ class Timers:
     def put(self, call: LoopCall) -> None:
         """Its time is another than the one that it is set for."""
         due = call._set_for = call._due
-        heappush(self._heap, (due, next(self._numbers), call))
+        heappush(self.heap, (due, next(self._numbers), call))
         if due < self._armed:
             self._arm(due)
 
@@ -229,7 +235,7 @@ class Timers:
         self._handle = self._loop.call_at(due, self, context=_Context())
 
     def _arm_for_the_first(self) -> None:
-        heap = self._heap
+        heap = self.heap
         while heap and heap[0][2]._set_for != heap[0][0]:
             heappop(heap)
             self.dead -= 1
@@ -243,7 +249,7 @@ class Timers:
         assert self._loop is not None
         # uvloop's counts whole milliseconds, and may say that it is a little earlier.
         now = max(self._loop.time(), self._armed)
-        heap, due = self._heap, self._due
+        heap, due = self.heap, self._due
         while heap and heap[0][0] <= now:
             due.append(heappop(heap))
         self._handle = None
@@ -269,19 +275,26 @@ class Timers:
                 self._loop.call_soon(self._make_due, context=_Context())
 
     def clear_out(self) -> None:
-        """Many entries do not count: if they are the most, take them out."""
-        heap = self._heap
-        if self.dead * 2 > len(heap):
-            heap[:] = [entry for entry in heap if entry[2]._set_for == entry[0]]
-            heapify(heap)
-            self.dead = sum(call._set_for != at for at, _, call in self._due)
-            if not heap and self._handle is not None:
-                self._handle.cancel()
-                self._handle = None
-                self._armed = math.inf
+        """Take out the entries that do not count."""
+        heap = self.heap
+        heap[:] = [entry for entry in heap if entry[2]._set_for == entry[0]]
+        heapify(heap)
+        self.dead = sum(call._set_for != at for at, _, call in self._due)
+        # The next call may be asked for at once, and can have the timer as it is.
+        if not (heap or self._disarms or self._loop is None or self._loop.is_closed()):
+            self._disarms = True
+            self._loop.call_soon(self._disarm, context=_Context())
+
+    def _disarm(self) -> None:
+        """Nothing is left behind where nothing is to come."""
+        self._disarms = False
+        if not self.heap and self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+            self._armed = math.inf
 
     def _entries(self) -> Iterator[_Entry]:
-        for entry in (*self._due, *self._heap):
+        for entry in (*self._due, *self.heap):
             if entry[2]._set_for == entry[0]:
                 yield entry
 
@@ -318,7 +331,7 @@ class Timers:
             self._handle = None
         if self._loop is not None:
             self._armed = math.inf
-        self._heap.clear()
+        self.heap.clear()
         self._due.clear()
         self.soon.clear()
         self.dead = 0

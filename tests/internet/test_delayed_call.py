@@ -497,6 +497,16 @@ async def test_what_is_cancelled_does_not_pile_up() -> None:
         call.cancel()
 
 
+async def test_no_timer_is_left_when_no_call_is(timers: TimersSet) -> None:
+    for _ in range(10):  # of one turn of the loop: all have the same timer
+        reactor.callLater(NEVER, nothing).cancel()
+    assert len(timers) == 1
+    for _ in range(3):
+        await asyncio.sleep(0)
+    reactor.callLater(2 * NEVER, nothing).cancel()
+    assert len(timers) == 2  # the first was there no more
+
+
 async def test_what_is_moved_to_sooner_does_not_pile_up() -> None:
     call = reactor.callLater(NEVER * 2, nothing)
     others = [reactor.callLater(NEVER, nothing) for _ in range(10)]

@@ -1020,7 +1020,7 @@ async def test_a_thousand_beside_threads() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "how",
     [

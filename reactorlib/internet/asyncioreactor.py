@@ -25,9 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["AsyncioSelectorReactor", "install"]
 
 
+class _ReactorType(type):
+    """Counts `reactorlib.internet.reactor`, which stands for a reactor, as one."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if super().__instancecheck__(instance):
+            return True
+        return cls is AsyncioSelectorReactor and hasattr(type(instance), "stands_for_a_reactor")
+
+
 @implementer(IReactorSocket)
 class AsyncioSelectorReactor(
-    StreamReactor, DatagramReactor, ThreadReactor, NameReactor, DescriptorReactor, ProcessReactor
+    StreamReactor,
+    DatagramReactor,
+    ThreadReactor,
+    NameReactor,
+    DescriptorReactor,
+    ProcessReactor,
+    metaclass=_ReactorType,
 ):
     """
     A reactor.

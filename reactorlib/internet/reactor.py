@@ -112,6 +112,9 @@ class _Reactor:
         """See `IReactorTime`."""
         return (known_reactor(running_loop()) or current_reactor()).seconds()
 
+    #: So that `isinstance` knows it.
+    stands_for_a_reactor = True
+
     #: Where that is from, which has `install()`.
     __module__ = "reactorlib.internet.asyncioreactor"
 

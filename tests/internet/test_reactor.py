@@ -1268,6 +1268,19 @@ def test_every_reactor_is_a_ReactorBase() -> None:
     assert isinstance(AsyncioSelectorReactor(), ReactorBase)
 
 
+def test_what_is_imported_as_the_reactor_is_one() -> None:
+    """Programs look which reactor is installed, and this is the answer that they expect."""
+    assert isinstance(reactor, AsyncioSelectorReactor)
+    assert isinstance(reactor, ReactorBase)
+
+    class Other(AsyncioSelectorReactor):
+        pass
+
+    assert not isinstance(reactor, Other)
+    assert isinstance(Other(), AsyncioSelectorReactor)
+    assert not isinstance(object(), AsyncioSelectorReactor)
+
+
 async def test_the_module_stands_for_the_reactor_of_the_running_loop() -> None:
     assert reactor.getReaders == current_reactor().getReaders
     assert reactor.running is True

@@ -33,6 +33,7 @@ from reactorlib.persisted.error import LoadError, SaveError
 from reactorlib.plugin import getPlugins
 from reactorlib.python import usage
 from reactorlib.scripts import _users
+from reactorlib.scripts._entry import enter
 
 __all__ = ["MktapOptions", "main", "run"]
 
@@ -108,8 +109,8 @@ class _Failed(Exception):
 
 
 def run() -> None:
-    """Do what the program's command line says, and exit."""
-    sys.exit(main())
+    """Do what the command line says, and exit; modules in the working directory can be imported."""
+    enter(lambda: sys.exit(main()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = f" {options.subCommand}" if options.subCommand else ""
             print(f"mktap{command}: {_line(error)} (see mktap{command} --help)", file=sys.stderr)
             return 2
+        except BrokenPipeError:  # nobody reads the help
+            raise
         except Exception as error:  # a plugin's, when it is loaded
             raise _Failed(in_one_line(error)) from error
         if options["debug"]:

@@ -6,11 +6,10 @@ The command itself is `reactord`; see `reactorlib.scripts.reactord`.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 from reactorlib.application import app
+from reactorlib.scripts._entry import enter
 from reactorlib.scripts._twistd_unix import ServerOptions, UnixApplicationRunner
 
 __all__ = ["ServerOptions", "run", "runApp"]
@@ -33,5 +32,4 @@ def runApp(config: Any) -> None:
 
 def run() -> None:
     """Run what the command line says; modules in the working directory can be imported."""
-    sys.path.insert(0, os.getcwd())
-    app.run(runApp, ServerOptions)
+    enter(lambda: app.run(runApp, ServerOptions))

@@ -222,6 +222,18 @@ def test_help_is_there_for_the_asking(session: Session) -> None:
         assert "Port number to listen on for QOTD protocol. [default: 8007]" in told
 
 
+def test_whoever_reads_no_more_is_told_nothing_more(session: Session) -> None:
+    for command in ("mktap --help", "reactord --help", "reactord doctor"):
+        assert session.shell(f"{command} | true") == ""
+
+
+def test_modules_in_the_working_directory_can_be_imported(session: Session) -> None:
+    for name in ("TwistedQuotes", "reactorlib"):
+        (session.folder / "stuff" / name).rename(session.work / name)
+    session.shell(f"mktap quotes --port {session.port}")
+    assert session.run_and_ask("reactord -o -f quotes.tap") == f"{QUOTE}\n"
+
+
 MISTAKES: list[tuple[str, Callable[[str], bool]]] = [
     ("mktap nonesuch", lambda said: "nonesuch" in said),
     ("mktap quotes --nonesuch", lambda said: "nonesuch" in said),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 from reactorlib.application import app
 from reactorlib.application._doctor import examine
+from reactorlib.scripts._entry import enter
 from reactorlib.scripts.reactord._options import ReactordOptions
 from reactorlib.scripts.reactord._runner import ReactordRunner
 
@@ -30,5 +28,4 @@ def runApp(config: ReactordOptions) -> None:
 
 def run() -> None:
     """Run what the command line says; modules in the working directory can be imported."""
-    sys.path.insert(0, os.getcwd())
-    app.run(runApp, ReactordOptions)
+    enter(lambda: app.run(runApp, ReactordOptions))

@@ -70,7 +70,7 @@ class ReactordOptions(ServerOptions):
         """Read a command line; what a plugin has raised meanwhile is told in a line."""
         try:
             super().parseOptions(options)
-        except usage.UsageError:
+        except (usage.UsageError, BrokenPipeError):  # the latter: nobody reads the help
             raise
         except Exception as error:
             print(f"reactord: {explain(error)}", file=sys.stderr)

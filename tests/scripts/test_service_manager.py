@@ -227,13 +227,17 @@ def test_a_terminal_that_goes_away_ends_what_runs_in_its_foreground(daemon: Daem
         stdin=follower,
         stdout=subprocess.PIPE,
         text=True,
+        # What runs the tests may be told to survive its terminal.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as process:
-        os.close(follower)
-        assert process.stdout is not None
-        assert any("Factory starting" in line for line in process.stdout)
-        process.send_signal(signal.SIGHUP)
-        process.stdout.read()
-        assert process.wait(LIMIT) == -signal.SIGHUP
+        try:
+            os.close(follower)
+            assert process.stdout is not None
+            assert any("Factory starting" in line for line in process.stdout)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(LIMIT) == -signal.SIGHUP
+        finally:
+            process.kill()
     os.close(leader)
 
 

@@ -105,8 +105,10 @@ class Measurement:
             self._reactor.callLater(0, self._end)
 
     def _failed(self, reason: Unknown) -> None:
-        reason.printTraceback()
-        self._reactor.stop()
+        if self._count:  # once: the others fail when the reactor stops
+            self._count = 0
+            reason.printTraceback()
+            self._reactor.stop()
 
     def _end(self) -> None:
         if not self._counted:

@@ -69,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
         "amp", "Compare AMP calls.", peers, "processes for each peer and scenario"
     )
     add = parser.add_argument
-    add("--count", type=int, help="calls (default: 10,000)")
+    add("--count", type=int, help="calls (default: 5,000)")
     add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
     return parser.parse_args()
 
@@ -77,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
-    usual = Effort(1, 2_000, 1, "calls") if options.quick else Effort(5, 10_000, 2, "calls")
+    usual = Effort(1, 2_000, 1, "calls") if options.quick else Effort(5, 5_000, 1, "calls")
     effort = usual.chosen(options)
     pinning = pin(same_cpu=False)
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))

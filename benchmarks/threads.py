@@ -6,106 +6,33 @@ Usage: python -m benchmarks.threads [--quick] [--help]
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._harness import (
-    Effort,
-    Peer,
-    importable,
-    interleave,
-    measure_batch,
-    option_parser,
-    pin,
+from benchmarks._batches import Benchmark, Scenario
+from benchmarks._harness import Effort
+
+BENCHMARK = Benchmark(
+    "threads",
+    "Compare ways into threads.",
+    {
+        "one-by-one": Scenario("deferToThread, one call at a time (raw: run_in_executor)", "call"),
+        "side-by-side": Scenario(
+            "deferToThread, ten calls at a time (raw: run_in_executor)", "call"
+        ),
+        "into": Scenario("callInThread, all at once (raw: submit to the executor)", "call"),
+        "back": Scenario(
+            "callFromThread, all at once from one thread (raw: call_soon_threadsafe)", "call"
+        ),
+    },
+    quick=Effort(1, 2_000, 1, "calls"),
+    full=Effort(5, 20_000, 3, "calls"),
+    count_help="calls (default: 20,000)",
 )
-from benchmarks._report import describe, results_json, results_table
-
-RAW = "x raw"
-TWISTED = "x Twisted"
-
-LOOPS = ("asyncio", "uvloop")
-
-SCENARIOS = {
-    "one-by-one": "deferToThread, one call at a time (raw: run_in_executor)",
-    "side-by-side": "deferToThread, ten calls at a time (raw: run_in_executor)",
-    "into": "callInThread, all at once (raw: submit to the executor)",
-    "back": "callFromThread, all at once from one thread (raw: call_soon_threadsafe)",
-}
-
-
-def thread_peers(operation: str, effort: Effort, twisted_python: str) -> Iterator[Peer]:
-    """Yield what is compared."""
-    tail = (operation, str(effort.count), str(effort.repeats))
-    child = "benchmarks._threads_child"
-    for loop in LOOPS:
-        needs = () if loop == "asyncio" else (loop,)
-        yield Peer(loop, loop, (child, "raw", loop, *tail), needs)
-    for loop in LOOPS:
-        needs = () if loop == "asyncio" else (loop,)
-        yield Peer(
-            f"reactorlib-{loop}",
-            f"reactorlib on {loop}",
-            (child, "reactorlib", loop, *tail),
-            ("reactorlib", *needs),
-            beside={RAW: loop, TWISTED: "twisted-epoll"},
-        )
-    for reactor in ("epoll", "asyncio"):
-        yield Peer(
-            f"twisted-{reactor}",
-            f"Twisted, {reactor} reactor",
-            (child, "twisted", reactor, *tail),
-            ("twisted",),
-            twisted_python,
-        )
-
-
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    peers = [peer.key for peer in thread_peers("into", Effort(1, 1, 1, "calls"), sys.executable)]
-    parser = option_parser(
-        "threads", "Compare ways into threads.", peers, "processes for each peer and scenario"
-    )
-    add = parser.add_argument
-    add("--count", type=int, help="calls (default: 20,000)")
-    add("--scenario", action="append", choices=SCENARIOS, help="only this one (repeatable)")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run the scenarios asked for, print a table for each, and return how many peers failed."""
-    options = parse_arguments()
-    usual = Effort(1, 2_000, 1, "calls") if options.quick else Effort(5, 20_000, 3, "calls")
-    effort = usual.chosen(options)
-    pinning = pin(same_cpu=False)
-    about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
-
-    scenarios: dict[str, object] = {}
-    failed = 0
-    for key in options.scenario or SCENARIOS:
-        print(f"\n{SCENARIOS[key]}\n", flush=True)
-        chosen = [
-            peer
-            for peer in thread_peers(key, effort, options.twisted_python)
-            if not options.peer or peer.key in options.peer
-        ]
-        peers = importable(chosen, print)
-        results = interleave(
-            peers, effort.rounds, partial(measure_batch, cpu=pinning.server), print
-        )
-        print(results_table(peers, results, "call"))
-        scenarios[key] = results_json(peers, results)
-        failed += len(peers) - len(results)
-    if options.json:
-        options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
-    return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(BENCHMARK.main())

@@ -1,0 +1,144 @@
+"""
+What the benchmarks share whose children repeat one operation and print what it took.
+
+They are `timers`, `threads`, `processes` and `amp`: each says what its child does,
+and how often; see `_batch.py` for the children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from benchmarks._harness import (
+    Effort,
+    Peer,
+    Target,
+    importable,
+    interleave,
+    measure_batch,
+    option_parser,
+    pin,
+)
+from benchmarks._report import describe, results_json, results_table, target_lines
+
+RAW = "x raw"
+TWISTED = "x Twisted"
+
+LOOPS = ("asyncio", "uvloop")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """
+    What is done in a round.
+
+    Args:
+        title: what it is, for the reader.
+        unit: what one operation is.
+        share: how many there are, beside the usual number.
+    """
+
+    title: str
+    unit: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """
+    A comparison.
+
+    Args:
+        name: its module's name; its child is `_NAME_child`.
+        description: what it does.
+        scenarios: what is measured, by the names on the command line.
+        quick, full: how much is done.
+        count_help: what `--count` counts.
+        raw: whether there are peers with nothing but the loop.
+        targets: what reactorlib aims at.
+        least: the fewest operations that a scenario has.
+    """
+
+    name: str
+    description: str
+    scenarios: Mapping[str, Scenario]
+    quick: Effort
+    full: Effort
+    count_help: str
+    raw: bool = True
+    targets: tuple[Target, ...] = ()
+    least: int = 1
+
+    def peers(self, key: str, effort: Effort, twisted_python: str) -> Iterator[Peer]:
+        """Yield what is compared."""
+        child = f"benchmarks._{self.name}_child"
+        tail = (key, str(effort.count), str(effort.repeats))
+        if self.raw:
+            for loop in LOOPS:
+                yield Peer(loop, loop, (child, "raw", loop, *tail), _needed(loop))
+        for loop in LOOPS:
+            yield Peer(
+                f"reactorlib-{loop}",
+                f"reactorlib on {loop}",
+                (child, "reactorlib", loop, *tail),
+                ("reactorlib", *_needed(loop)),
+                beside={RAW: loop, TWISTED: "twisted-epoll"},
+            )
+        for reactor in ("epoll", "asyncio"):
+            yield Peer(
+                f"twisted-{reactor}",
+                f"Twisted, {reactor} reactor",
+                (child, "twisted", reactor, *tail),
+                ("twisted",),
+                twisted_python,
+            )
+
+    def parse_arguments(self) -> argparse.Namespace:
+        """Read the command line."""
+        key = next(iter(self.scenarios))
+        peers = [peer.key for peer in self.peers(key, self.quick, sys.executable)]
+        parser = option_parser(
+            self.name, self.description, peers, "processes for each peer and scenario"
+        )
+        add = parser.add_argument
+        add("--count", type=int, help=self.count_help)
+        add("--scenario", action="append", choices=self.scenarios, help="only this (repeatable)")
+        return parser.parse_args()
+
+    def main(self) -> int:
+        """Run what is asked for, print a table for each, and return how many peers failed."""
+        options = self.parse_arguments()
+        effort = (self.quick if options.quick else self.full).chosen(options)
+        one = partial(measure_batch, cpu=pin(same_cpu=False).server)
+        about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
+
+        scenarios: dict[str, object] = {}
+        failed = 0
+        for key in options.scenario or self.scenarios:
+            scenario = self.scenarios[key]
+            print(f"\n{scenario.title}\n", flush=True)
+            part = replace(effort, count=max(self.least, int(effort.count * scenario.share)))
+            chosen = [
+                peer
+                for peer in self.peers(key, part, options.twisted_python)
+                if not options.peer or peer.key in options.peer
+            ]
+            peers = importable(chosen, print)
+            results = interleave(peers, effort.rounds, one, print)
+            print(results_table(peers, results, scenario.unit))
+            for line in target_lines(self.targets, peers, results):
+                print(f"\n{line}")
+            scenarios[key] = results_json(peers, results)
+            failed += len(peers) - len(results)
+        if options.json:
+            options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
+        return failed
+
+
+def _needed(loop: str) -> tuple[str, ...]:
+    return () if loop == "asyncio" else (loop,)

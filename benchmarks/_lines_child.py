@@ -36,7 +36,8 @@ RECEIVERS = {
 class Transport:
     """All that a receiver asks of it here."""
 
-    disconnecting = False
+    def __init__(self) -> None:
+        self.disconnecting = False
 
     def loseConnection(self) -> None:
         raise SystemExit("a receiver hung up")

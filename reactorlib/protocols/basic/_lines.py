@@ -106,18 +106,18 @@ class LineReceiver(Protocol, _PauseableMixin):
             lines = self.__begin()
         if self.__fresh:
             # As a peer does that waits for answers: one line, and nothing else.
-            delimiter = self.delimiter
-            end = len(data) - len(delimiter)
+            line, ended, rest = data.partition(self.delimiter)
             if (
-                data.find(delimiter) == end >= 0
+                ended
+                and not rest
                 and self.line_mode
-                and end <= self.MAX_LENGTH
+                and len(line) <= self.MAX_LENGTH
                 and not (self.paused or self.__busy)
                 and ((transport := self.transport) is None or not transport.disconnecting)
             ):
                 self.__busy = True
                 try:
-                    self.lineReceived(data[:end])
+                    self.lineReceived(line)
                 finally:
                     self.__busy = False
                 if self.__fresh:

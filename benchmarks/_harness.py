@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks._child import ROOT, Child, ChildFailed
 
@@ -68,10 +69,22 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio that reactorlib aims at: information, not a verdict."""
+    """
+    A ratio that reactorlib aims at: information, not a verdict.
+
+    Args:
+        column: the title of the ratio's column.
+        ratio: the least that is wanted.
+        loop: the only loop for which it is meant.
+    """
 
     column: str
     ratio: float
+    loop: str | None = None
+
+    def is_for(self, peer: Peer) -> bool:
+        """Return whether it is meant for this one."""
+        return self.loop is None or peer.key == f"reactorlib-{self.loop}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,9 @@ class Effort:
 
 #: What each peer measured, by peer key, in order of the rounds.
 Results = dict[str, list[Sample]]
+
+#: What is measured of a peer in a round.
+Measured = TypeVar("Measured")
 
 
 def option_parser(
@@ -143,15 +159,15 @@ def measure_batch(peer: Peer, cpu: int | None) -> Sample:
 def interleave(
     peers: Sequence[Peer],
     rounds: int,
-    measure: Callable[[Peer], Sample],
+    measure: Callable[[Peer], Measured],
     note: Callable[[str], None],
-) -> Results:
+) -> dict[str, list[Measured]]:
     """
     Measure every peer once in each round, in alternating order.
 
     A peer that fails is reported through `note` and left out of the results.
     """
-    results: Results = {peer.key: [] for peer in peers}
+    results: dict[str, list[Measured]] = {peer.key: [] for peer in peers}
     for number in range(rounds):
         for peer in peers if number % 2 == 0 else reversed(peers):
             if peer.key not in results:

@@ -52,10 +52,12 @@ PARTS = {
 TITLES = [part.title for part in PARTS.values()]
 
 
-def measure(part: Part, quick: bool, twisted_python: str) -> str | None:
+def measure(part: Part, options: argparse.Namespace) -> str | None:
     """What the benchmark prints; None if it fails. What it says of failed peers is shown."""
     command = [sys.executable, "-m", f"benchmarks.{part.module}", *part.options]
-    command += ["--twisted-python", twisted_python, *(["--quick"] if quick else [])]
+    command += ["--twisted-python", options.twisted_python]
+    command += ["--quick"] if options.quick else []
+    command += ["--rounds", str(options.rounds)] if options.rounds else []
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         print(f"{part.command}: exit status {done.returncode}\n{done.stdout}", file=sys.stderr)
@@ -71,6 +73,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="one short round of each, printed and not kept")
+    add("--rounds", type=int, help="fewer or more than five")
     add("--only", action="append", choices=PARTS, help="only this one (repeatable)")
     add("--results", metavar="FILE", type=Path, default=RESULTS, help="another file of results")
     add(
@@ -100,7 +103,7 @@ def main() -> int:
         if options.quick and part.options and not options.only:
             continue  # it is measured without them
         begun = time.monotonic()
-        printed = measure(part, options.quick, options.twisted_python)
+        printed = measure(part, options)
         print(f"{part.command}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
         if printed is None:
             failed += 1

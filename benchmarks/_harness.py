@@ -14,10 +14,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks._child import ROOT, Child, ChildFailed
+from benchmarks._child import Child, ChildFailed, environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +207,20 @@ def ratios(peer: Peer, results: Results) -> dict[str, float]:
 
 def importable(peers: Iterable[Peer], note: Callable[[str], None]) -> list[Peer]:
     """Return the peers whose packages can be imported, and say of the others what is missing."""
-    present: dict[tuple[str, str], bool] = {}
     kept = []
     for peer in peers:
         for package in peer.needs:
-            place = (peer.python, package)
-            if place not in present:
-                present[place] = _run(peer.python, f"import {package}") is not None
-            if not present[place]:
+            if not _has(peer.python, package):
                 note(f"{peer.title}: skipped, no {package}: pip install 'reactorlib[bench]'\n")
                 break
         else:
             kept.append(peer)
     return kept
+
+
+@cache
+def _has(python: str, package: str) -> bool:
+    return _run(python, f"import {package}") is not None
 
 
 def versions(python: str, packages: Iterable[str]) -> dict[str, str]:
@@ -238,7 +240,7 @@ def _run(python: str, code: str) -> str | None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else None

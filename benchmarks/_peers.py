@@ -12,7 +12,7 @@ from benchmarks._harness import Peer
 #: Titles of the columns of ratios.
 RAW = "x raw"
 TWISTED = "x Twisted"
-TWISTED_ASYNCIO = "x its asyncio"
+TWISTED_ASYNCIO = "x Twisted asyncio"
 
 LOOPS = ("asyncio", "uvloop")
 

@@ -15,7 +15,10 @@ from xml.sax.saxutils import escape
 WIDTH, HEIGHT = 760, 440
 
 #: Where the axes are: the names beside the lines need the space on the right.
-LEFT, RIGHT, TOP, BOTTOM = 62, 566, 44, 384
+LEFT, RIGHT, TOP, BOTTOM = 62, 566, 62, 384
+
+#: How far apart numbers below the x axis are at the least.
+ROOM = 40
 
 #: For each hue its colour on light and on dark pages.
 HUES = (("#7a828e", "#9aa4b2"), ("#0b7a75", "#34d1c4"), ("#c2500c", "#ff9d52"))
@@ -69,16 +72,19 @@ def draw(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> str:
         f"<title>{escape(title)}</title>",
         f"<style>\n{_STYLE}{''.join(_colours())}</style>",
         f'<rect class="page" width="{WIDTH}" height="{HEIGHT}" rx="6"/>',
-        _text(20, 24, title, "start", "title"),
+        _text(20, 26, title, "start", "title"),
     ]
     for tick in ticks_y:
         parts.append(f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{RIGHT}"/>')
         parts.append(_text(LEFT - 8, y(tick) + 4, f"{tick:,g}", "end"))
-    for tick in ticks_x:
+    written = math.inf
+    for tick in reversed(ticks_x):
         parts.append(f'<path class="grid" d="M{x(tick):.1f} {TOP}V{BOTTOM}"/>')
-        parts.append(_text(x(tick), BOTTOM + 18, short(tick), "middle"))
+        if x(tick) < written - ROOM:  # the last in any case
+            written = x(tick)
+            parts.append(_text(x(tick), BOTTOM + 18, short(tick), "middle"))
     parts.append(_text((LEFT + RIGHT) / 2, BOTTOM + 42, x_label, "middle"))
-    parts.append(_text(LEFT, TOP - 6, y_label, "start"))
+    parts.append(_text(LEFT - 8, TOP - 12, y_label, "start"))
     for line in lines:
         parts += _line(line, x, y)
     parts += _names(lines, x, y)
@@ -136,7 +142,7 @@ def _line(line: Line, x: Scale, y: Scale) -> Iterator[str]:
 
 def _names(lines: Sequence[Line], x: Scale, y: Scale) -> Iterator[str]:
     """Write each name beside the end of its line, and below the last where they are close."""
-    below = TOP - 8.0
+    below = TOP - 17.0
     ends = [(y(line.points[-1][1]), x(line.points[-1][0]), line) for line in lines if line.points]
     ends.sort(key=lambda end: end[0])
     for number, (value, at, line) in enumerate(ends):

@@ -11,15 +11,19 @@ from pathlib import Path
 from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios, versions
 
 
-def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a Markdown table; the first column is text, the others are numbers."""
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
+    """Lay out a Markdown table; the first columns are text, as many as said, the others numbers."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * width for width in widths[:text]]
+    rule += ["-" * (width - 1) + ":" for width in widths[text:]]
     lines.insert(1, rule)
     return "\n".join(
         "| "
-        + " | ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+        + " | ".join(
+            cell.ljust(width) if place < text else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
         + " |"
         for cells in lines
     )

@@ -38,7 +38,9 @@ takes less, but for those that say what they are. Of reactorlib on either loop, 
 #: The folder of the plots, beside the file.
 PLOTS = "plots"
 
-_TARGET = re.compile(r"Target: (?P<figure>.+) (?P<bound>at least|at most) (?P<number>\S+): (.+)\.")
+_TARGET = re.compile(
+    r"Target: (?P<figure>.+) (?P<bound>at least|at most) (?P<number>\S+): (?P<reached>.+?)\.?"
+)
 _PLOT = re.compile(rf"!\[(?P<label>.+)\]\({PLOTS}/(?P<name>[\w-]+)\.svg\)")
 
 
@@ -147,7 +149,7 @@ def summary(texts: Sequence[str]) -> str:
     """Return the section that sums up what was aimed at and what was reached."""
     rows = [row for block in blocks(texts) for row in (*_said(block), *_in_columns(block))]
     met = sum(row[-1] == "yes" for row in rows)
-    table = format_table(["part", "row", "target", "measured", "met"], rows)
+    table = format_table(["part", "row", "target", "measured", "met"], rows, text=5)
     return f"{_SUMMARY_HEAD}\n{table}\n\n{met} of {len(rows)} are met.\n"
 
 
@@ -156,7 +158,7 @@ def _said(block: Block) -> Iterator[list[str]]:
     for line in block.lines:
         if found := _TARGET.fullmatch(line):
             bound, number = found["bound"], found["number"]
-            reached = [each.rpartition(" ") for each in found[4].split(", ")]
+            reached = [each.rpartition(" ") for each in found["reached"].split(", ")]
             met = {who: _meets(bound, number, value) for who, _, value in reached}
             measured = ", ".join(
                 f"{who} {value}".removeprefix("reactorlib").removeprefix(" on").strip()

@@ -34,7 +34,7 @@ BENCHMARK = Benchmark(
             targets=TARGETS,
         ),
     },
-    quick=Effort(1, 2_000, 1, "calls"),
+    quick=Effort(1, 500, 1, "calls"),
     full=Effort(5, 5_000, 1, "calls"),
     count_help="calls (default: 5,000)",
     raw=False,

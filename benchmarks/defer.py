@@ -186,7 +186,7 @@ def _target(ratio: float | None) -> str:
 def main() -> int:
     """Run the rows asked for, print a table, and return how many peers failed."""
     options = parse_arguments()
-    effort = Effort(1, 2, 0.1) if options.quick else Effort(options.rounds or 5, 3, 0.1)
+    effort = Effort(1, 1, 0.03) if options.quick else Effort(options.rounds or 5, 3, 0.1)
     pinning = pin(same_cpu=False)
     about = describe(options.twisted_python, ["reactorlib"], str(effort))
     print(flush=True)

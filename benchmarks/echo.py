@@ -96,7 +96,7 @@ def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
     rounds = options.rounds or (1 if options.quick else 5)
-    timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+    timing = Timing(0.03, 0.1) if options.quick else Timing(0.15, 0.4)
     pinning = pin(options.same_cpu)
     run = f"rounds: {rounds}, {timing.measured} s each, {pinning}"
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)

@@ -57,7 +57,7 @@ BENCHMARK = Benchmark(
         for format, (title, targets) in FORMATS.items()
         for read in READS
     },
-    quick=Effort(1, 20_000, 2, "messages"),
+    quick=Effort(1, 10_000, 1, "messages"),
     full=Effort(5, 200_000, 5, "messages"),
     count_help="messages (default: 200,000)",
     cast=receivers,

@@ -31,7 +31,7 @@ BENCHMARK = Benchmark(
         ),
         "echo": Scenario("64 KiB to and fro through cat", "block", 5, TARGETS),
     },
-    quick=Effort(1, 50, 1, "processes"),
+    quick=Effort(1, 20, 1, "processes"),
     full=Effort(5, 500, 3, "processes"),
     count_help="programs to run; blocks are five times as many (default: 500)",
     least=10,

@@ -35,7 +35,7 @@ BENCHMARK = Benchmark(
             targets=TARGETS,
         ),
     },
-    quick=Effort(1, 2_000, 1, "calls"),
+    quick=Effort(1, 1_000, 1, "calls"),
     full=Effort(5, 20_000, 3, "calls"),
     count_help="calls (default: 20,000)",
 )

@@ -44,7 +44,7 @@ BENCHMARK = Benchmark(
             targets=(BESIDE_RAW, Target(TWISTED, 1.3)),
         ),
     },
-    quick=Effort(1, 10_000, 2, "timers"),
+    quick=Effort(1, 5_000, 1, "timers"),
     full=Effort(5, 100_000, 2, "timers"),
     count_help="timers (default: 100,000)",
 )

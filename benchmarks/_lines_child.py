@@ -21,12 +21,14 @@ CONTENT = b"x" * 80
 
 WIRE: dict[str, bytes] = {
     "lines": CONTENT + b"\r\n",
+    "only-lines": CONTENT + b"\r\n",
     "int32": struct.pack("!I", len(CONTENT)) + CONTENT,
     "netstrings": b"%d:%b," % (len(CONTENT), CONTENT),
 }
 
 RECEIVERS = {
     "lines": "LineReceiver",
+    "only-lines": "LineOnlyReceiver",
     "int32": "Int32StringReceiver",
     "netstrings": "NetstringReceiver",
 }
@@ -112,13 +114,18 @@ class RawNetstrings(Raw):
         raise NotImplementedError
 
 
-RAW: dict[str, type[Any]] = {"lines": RawLines, "int32": RawInt32, "netstrings": RawNetstrings}
+RAW: dict[str, type[Any]] = {
+    "lines": RawLines,
+    "only-lines": RawLines,
+    "int32": RawInt32,
+    "netstrings": RawNetstrings,
+}
 
 
 def main() -> None:
     """Measure, print and end."""
     options = parse_arguments(__doc__, OPERATIONS)
-    format, _, read = options.operation.partition("-")
+    format, _, read = options.operation.rpartition("-")
     base: Any
     if options.package == "raw":
         base = RAW[format]

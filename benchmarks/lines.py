@@ -18,8 +18,9 @@ from benchmarks._harness import Effort, Peer, Target
 from benchmarks._peers import RAW, TWISTED
 
 #: What is received, and what reactorlib aims at with the largest reads.
-FORMATS = {
+FORMATS: dict[str, tuple[str, tuple[Target, ...]]] = {
     "lines": ("80-byte lines", (Target(TWISTED, 4), Target(RAW, 0.67))),
+    "only-lines": ("80-byte lines of a LineOnlyReceiver", ()),
     "int32": (
         "80-byte strings after a 32-bit length",
         (Target(TWISTED, 2.2), Target(RAW, 0.91)),

@@ -45,8 +45,6 @@ from benchmarks._report import (
 SMALL = b"x" * 64
 LARGE = b"x" * 65536
 
-TLS_TARGETS = (Target(RAW, 0.9), Target(TWISTED, 2.5))
-
 #: Bytes that an idle connection may take more than one of the bare loop.
 MEMORY_OVER_RAW = 350
 
@@ -68,7 +66,7 @@ class Scenario:
     traffic: Traffic
     client: Callable[..., Reconnecting | Encrypted]
     unit: str
-    targets: tuple[Target, ...]
+    targets: tuple[Target, ...] = ()
     tls: bool = True
 
 
@@ -93,14 +91,13 @@ SCENARIOS = {
         Traffic(SMALL, 50),
         Encrypted,
         "message",
-        TLS_TARGETS,
+        (Target(RAW, 0.9), Target(TWISTED, 2.5)),
     ),
     "tls-large": Scenario(
         "TLS: 64 KiB messages over 4 connections",
         Traffic(LARGE, 4),
         Encrypted,
         "message",
-        TLS_TARGETS,
     ),
 }
 

@@ -24,8 +24,7 @@ from benchmarks._timers_child import (
     far,
     fire,
     nothing,
-    run_raw,
-    run_reactor,
+    run,
 )
 
 #: Small sizes are repeated until there were this many timers, but not more often than that.
@@ -105,10 +104,7 @@ def main() -> None:
     def begin(timers: Timers) -> None:
         Series(timers, OPERATIONS[options.operation], options.sizes).begin()
 
-    if options.package == "raw":
-        run_raw(options.loop, begin)
-    else:
-        run_reactor(options.package, options.loop, begin)
+    run(options.package, options.loop, begin)
 
 
 if __name__ == "__main__":

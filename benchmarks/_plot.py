@@ -63,7 +63,9 @@ def draw(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> str:
     if not points or min(map(min, points)) <= 0:
         raise ValueError("a plot needs points, and all above 0")
     ticks_x = sorted({x for x, _ in points})
-    ticks_y = list(round_numbers(min(y for _, y in points), max(y for _, y in points)))
+    most = max(y for _, y in points)
+    # A power of ten at the least: what differs by little is to look so.
+    ticks_y = list(round_numbers(min([most / 10, *(y for _, y in points)]), most))
     x = Scale(ticks_x[0], ticks_x[-1], LEFT + 14, RIGHT - 14)
     y = Scale(ticks_y[0], ticks_y[-1], BOTTOM, TOP)
     parts = [

@@ -50,6 +50,20 @@ def test_each_point_has_a_mark_within_the_axes() -> None:
     assert 2 * (marks[1][0] - marks[0][0]) == pytest.approx(marks[2][0] - marks[1][0], abs=0.2)
 
 
+def test_what_differs_by_little_looks_so() -> None:
+    root = parsed([Line("one", [(1, 4.9), (10, 5.0)], 0)])
+    first, last = (float(mark.attrib["cy"]) for mark in root.iter(f"{SVG}circle"))
+    assert 0 < first - last < 5
+    assert {"0.5", "1", "2", "5"} <= set(texts(root))
+
+
+def test_numbers_on_the_axis_do_not_run_into_each_other() -> None:
+    numbers = [1, 10_000, 19_800, 20_000]
+    root = parsed([Line("one", [(number, 1.0) for number in numbers], 0)])
+    assert "20 k" in texts(root)
+    assert "19.8 k" not in texts(root)
+
+
 def test_names_of_lines_that_end_together_stand_below_each_other() -> None:
     lines = [Line(f"line {number}", [(1, 1.0), (10, 1.0)], number % 3) for number in range(6)]
     places = [

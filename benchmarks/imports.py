@@ -96,7 +96,7 @@ def main() -> int:
     """Measure, print a table, and return how many peers failed."""
     options = parse_arguments()
     rounds = options.rounds or (1 if options.quick else 5)
-    repeats = 1 if options.quick else 10
+    repeats = 1 if options.quick else 5
     cpu = pin(same_cpu=False).server
     run = f"rounds: {rounds}, in each the best of {repeats} fresh processes"
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)

@@ -66,7 +66,7 @@ for name in sys.argv[1:]:
 """
 
 #: So many at once that starting the interpreter matters no more, and none takes long.
-PARTS = [MODULES[at : at + 24] for at in range(0, len(MODULES), 24)]
+PARTS = [MODULES[at : at + 12] for at in range(0, len(MODULES), 12)]
 
 
 @pytest.mark.parametrize("names", PARTS, ids=lambda names: names[0])

@@ -148,8 +148,7 @@ class Failure(BaseException):
             if wanted is kind or (
                 wanted in self.parents
                 if isinstance(wanted, str)
-                else self._parents is not None
-                and _name(wanted) in self._parents
+                else (self._parents is not None and _name(wanted) in self._parents)
                 or issubclass(kind, wanted)
             ):
                 return wanted

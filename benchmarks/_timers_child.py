@@ -134,6 +134,17 @@ def fire(timers: Timers, count: int) -> Iterator[Any]:
     yield []
 
 
+def soon(timers: Timers, count: int) -> Iterator[Any]:
+    """Make timers that are due at once, and see them fire."""
+    timers.left = count
+    clock, done = timers.clock, timers.fire
+    yield TURN
+    for _ in range(count):
+        clock.callLater(0, done)
+    yield FIRED
+    yield []
+
+
 OPERATIONS: dict[str, Operation] = {
     "create": create,
     "create-cancel": create_cancel,
@@ -141,6 +152,7 @@ OPERATIONS: dict[str, Operation] = {
     "reset-later": reset_later,
     "reset-sooner": reset_sooner,
     "fire": fire,
+    "soon": soon,
 }
 
 

@@ -27,6 +27,7 @@ BENCHMARK = Benchmark(
             "Move a timer to an earlier time, among a fiftieth as many", "timer", 0.02
         ),
         "fire": Scenario("Create a timer and see it fire", "timer"),
+        "soon": Scenario("Create a timer without a delay, and see it fire", "timer"),
     },
     quick=Effort(1, 10_000, 2, "timers"),
     full=Effort(5, 100_000, 2, "timers"),

@@ -46,6 +46,8 @@ _NO_KEYWORDS: dict[str, Any] = {}
 #: How many times that mean nothing are left alone, and how many for each that does.
 _FEW, _SHARE = 100, 4
 
+_FOREVER = math.inf
+
 _Context = contextvars.Context
 _copy_context = contextvars.copy_context
 _new = object.__new__
@@ -112,7 +114,7 @@ class LoopCall(DelayedCall):
     cancel.__doc__ = DelayedCall.cancel.__doc__
 
     def reset(self, secondsFromNow: float) -> None:
-        if self.func is None or not 0 <= secondsFromNow < math.inf:
+        if self.func is None or not 0 <= secondsFromNow < _FOREVER:
             self._must_be_active()
             check_delay(secondsFromNow)
         timers = self._clock

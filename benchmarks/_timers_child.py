@@ -135,7 +135,7 @@ def fire(timers: Timers, count: int) -> Iterator[Any]:
 
 
 def soon(timers: Timers, count: int) -> Iterator[Any]:
-    """Make timers that are due at once, and see them fire."""
+    """Have functions called in the next turn."""
     timers.left = count
     clock, done = timers.clock, timers.fire
     yield TURN
@@ -228,6 +228,14 @@ def run_reactor(package: str, loop: str, begin: Callable[[Timers], None]) -> Non
     reactor.run(**options)
 
 
+def run(package: str, loop: str, begin: Callable[[Timers], None]) -> None:
+    """Have `begin` measure the timers of a loop, or of a reactor on it."""
+    if package == "raw":
+        run_raw(loop, begin)
+    else:
+        run_reactor(package, loop, begin)
+
+
 def main() -> None:
     """Measure, print and end."""
     options = parse_arguments(__doc__, OPERATIONS)
@@ -236,10 +244,7 @@ def main() -> None:
         operation = OPERATIONS[options.operation]
         Measurement(timers, operation, Sampler(options.count, options.repeats)).begin()
 
-    if options.package == "raw":
-        run_raw(options.loop, begin)
-    else:
-        run_reactor(options.package, options.loop, begin)
+    run(options.package, options.loop, begin)
 
 
 if __name__ == "__main__":

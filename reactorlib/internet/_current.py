@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     from reactorlib.internet._reactor._core import LoopReactor
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
-__all__ = ["current_reactor", "known_reactor", "reactor_of", "saved_reactor", "thread_reactor"]
+__all__ = [
+    "current_reactor",
+    "known_reactor",
+    "reactor_of",
+    "saved_reactor",
+    "this_thread",
+    "thread_reactor",
+]
 
 #: Not by weak references, which take several times as long to look up: a reactor
 #: keeps its loop alive anyhow. Closed ones go when the next is added.
@@ -71,10 +78,10 @@ class _Thread(threading.local):
         reactor: the one of whose pool the thread is, or None.
     """
 
-    reactor: ref[LoopReactor] | None = None
+    reactor: ref[AsyncioSelectorReactor] | None = None
 
 
-_thread = _Thread()
+this_thread = _Thread()
 
 
 def current_reactor() -> AsyncioSelectorReactor:
@@ -126,8 +133,8 @@ def _here() -> AsyncioSelectorReactor | None:
     loop = running_loop()
     if loop is not None:
         return reactor_of(loop)
-    mine = _thread.reactor
-    return None if mine is None else cast("AsyncioSelectorReactor | None", mine())
+    mine = this_thread.reactor
+    return None if mine is None else mine()
 
 
 def _beside() -> list[AsyncioSelectorReactor]:
@@ -161,7 +168,7 @@ def saved_reactor() -> Any:
 
 def belong(reactor: ref[LoopReactor]) -> None:
     """This thread is one of the reactor's pool."""
-    _thread.reactor = reactor
+    this_thread.reactor = cast("ref[AsyncioSelectorReactor]", reactor)  # which every reactor is
 
 
 def install(reactor: AsyncioSelectorReactor) -> None:

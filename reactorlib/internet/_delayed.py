@@ -60,21 +60,20 @@ class DelayedCall:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_cancel",
+        "_clock",
         "_due",
-        "_reset",
-        "_seconds",
         "args",
         "called",
         "cancelled",
-        "creator",
         "func",
         "kw",
     )
 
     debug = False
+    creator: list[str] | None = None
 
-    creator: list[str] | None
+    #: Whose call it is: for this class, what to call as the arguments say.
+    _clock: Any
     _due: float
     func: Callable[..., Any] | None
     args: tuple[Any, ...]
@@ -98,10 +97,9 @@ class DelayedCall:
         self.kw = kw
         self.called = False
         self.cancelled = False
-        self._cancel = cancel
-        self._reset = reset
-        self._seconds = seconds
-        self.creator = traceback.format_stack()[:-2] if self.debug else None
+        self._clock = cancel, reset, seconds
+        if self.debug:
+            self.creator = traceback.format_stack()[:-2]
 
     @property
     def time(self) -> float:
@@ -110,7 +108,8 @@ class DelayedCall:
 
     def seconds(self) -> float:
         """The time now, on its clock."""
-        return self._seconds()
+        now: float = self._clock[2]()
+        return now
 
     def getTime(self) -> float:
         """When it is due, on its clock, which is the reactor's `seconds()`."""
@@ -129,7 +128,7 @@ class DelayedCall:
             AlreadyCancelled: it was cancelled before.
         """
         self._must_be_active()
-        self._unset()
+        self._clock[0](self)
         self.cancelled = True
         self._forget()
 
@@ -151,14 +150,10 @@ class DelayedCall:
         if self.called:
             raise error.AlreadyCalled
 
-    def _unset(self) -> None:
-        """Tell the clock that it is cancelled."""
-        self._cancel(self)
-
     def _move(self, due: float) -> None:
         """Give it another time, and tell the clock."""
         self._due = due
-        self._reset(self)
+        self._clock[1](self)
 
     def _forget(self) -> None:
         """It is over, and keeps nothing alive."""

@@ -248,7 +248,7 @@ class Guest:
         except BaseException:
             self._runner.close()
             raise
-        self._before = _current._thread.reactor
+        self._before = _current.this_thread.reactor
         _current.belong(weakref.ref(self._reactor))
         self._loop.host(True)
         return self._reactor
@@ -270,7 +270,7 @@ class Guest:
             try:
                 self._runner.run(self._reactor.__aexit__(exc_type, exc, traceback))
             finally:
-                _current._thread.reactor = self._before
+                _current.this_thread.reactor = self._before
         if exc is None and self._toolkit.ended_by is not None:
             raise self._toolkit.ended_by
 

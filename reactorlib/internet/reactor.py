@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._current import current_reactor, known_reactor, reactor_for, saved_reactor
+from reactorlib.internet._current import (
+    current_reactor,
+    known_reactor,
+    reactor_for,
+    saved_reactor,
+    this_thread,
+    thread_reactor,
+)
 from reactorlib.internet.interfaces import (
     IReactorCore,
     IReactorFDSet,
@@ -93,6 +100,23 @@ if TYPE_CHECKING:
 _callable = callable  # Twisted has an argument of that name
 
 
+class _CallFromThread:
+    """
+    That of the reactor which `reactor` means where it is looked up.
+
+    So a thread may be given `reactor.callFromThread` by another.
+    """
+
+    def __get__(self, reactor: _Reactor | None, owner: type[_Reactor]) -> Any:
+        if reactor is None:
+            return self
+        found = known_reactor(running_loop())
+        if found is None:
+            pool = this_thread.reactor
+            found = (pool and pool()) or thread_reactor()
+        return found.callFromThread
+
+
 class _Reactor:
     """Has whatever the current reactor has. What is set on it, as by a test, comes first."""
 
@@ -111,6 +135,8 @@ class _Reactor:
     def seconds(self) -> float:
         """See `IReactorTime`."""
         return (known_reactor(running_loop()) or current_reactor()).seconds()
+
+    callFromThread = _CallFromThread()
 
     #: So that `isinstance` knows it.
     stands_for_a_reactor = True

@@ -972,7 +972,8 @@ def test_a_run_ends_as_asyncio_run_ends(watching: LoopFactory) -> None:
         assert sock.recv(1) == b""
     assert told == ["after shutdown", "lost: ConnectionLost", "task done", "generator closed"]
     assert kept[0].is_closed()
-    assert not reactor.getDelayedCalls()
+    assert reactor.getDelayedCalls() == [late]
+    assert late.func is None
     late.cancel()  # whoever made it may still do so
     assert not port.connected
     socket.create_server((LOCAL, number_of(port))).close()

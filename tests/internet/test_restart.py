@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from reactorlib.internet import reactor, task
 from reactorlib.internet.defer import Deferred, ensureDeferred
-from reactorlib.internet.error import ConnectionLost
+from reactorlib.internet.error import AlreadyCancelled, ConnectionLost
 from reactorlib.internet.protocol import ClientFactory, Factory, ProcessProtocol, Protocol
 from reactorlib.python.failure import Failure
 
@@ -100,7 +101,8 @@ class Program:
         assert self.lost == [ConnectionLost] * 2
         assert self.ended == 1
         assert not reactor.running
-        assert reactor.getDelayedCalls() == []
+        # Nothing is kept alive by what was dropped.
+        assert {call.func for call in reactor.getDelayedCalls()} <= {None}
 
 
 @pytest.fixture
@@ -179,3 +181,54 @@ def test_a_run_after_a_crash_begins_afresh(watching: LoopFactory) -> None:
         assert not again.connected
         assert told == []
         del port, again
+
+
+def test_calls_that_a_run_leaves_stay_active_and_are_never_made(watching: LoopFactory) -> None:
+    """
+    Nobody has cancelled them; but a run ends as `asyncio.run` does, and the next is another.
+
+    Promise 12.
+    """
+    told: list[str] = []
+    kept = reactor.callLater(1000, told.append, "kept")
+    cancelled = reactor.callLater(1000, told.append, "cancelled")
+    moved = reactor.callLater(1000, told.append, "moved")
+    reactor.callWhenRunning(reactor.callLater, 0, reactor.stop)
+    reactor.run(loop_factory=watching)
+    left = [kept, cancelled, moved]
+    assert sorted(reactor.getDelayedCalls()) == left
+    assert all(call.active() for call in left)
+
+    cancelled.cancel()
+    assert not cancelled.active()
+    with pytest.raises(AlreadyCancelled):
+        cancelled.cancel()
+    moved.reset(0)
+    moved.delay(-1)
+    with pytest.raises(ValueError, match="a delay"):
+        moved.reset(-1)
+    assert set(reactor.getDelayedCalls()) == {kept, moved}
+
+    asked = reactor.callLater(0.01, reactor.stop)
+    assert set(reactor.getDelayedCalls()) == {kept, moved, asked}
+    reactor.callWhenRunning(lambda: told.append(str(reactor.getDelayedCalls() == [asked])))
+    reactor.run(loop_factory=watching)
+    assert told == ["True"]
+    assert asked.called
+    assert kept.active()
+    kept.cancel()
+    assert reactor.getDelayedCalls() == []
+
+
+def test_what_a_run_leaves_keeps_nothing_alive(watching: LoopFactory) -> None:
+    class Marker:
+        def call(self) -> None: ...
+
+    marker = Marker()
+    kept = reactor.callLater(1000, marker.call)
+    gone = weakref.ref(marker)
+    del marker
+    reactor.callWhenRunning(reactor.callLater, 0, reactor.stop)
+    reactor.run(loop_factory=watching)
+    assert gone() is None
+    assert reactor.getDelayedCalls() == [kept]

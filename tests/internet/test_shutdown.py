@@ -433,7 +433,7 @@ def test_a_storm_of_calls_does_not_keep_a_run_from_ending(watching: LoopFactory)
     reactor.callLater(0.02, reactor.stop)
     reactor.run(loop_factory=watching)
     assert calls > 1
-    assert reactor.getDelayedCalls() == []
+    assert {call.func for call in reactor.getDelayedCalls()} <= {None}  # all are dropped
 
 
 def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> None:
@@ -453,4 +453,4 @@ def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> No
         reactor.run(loop_factory=watching)
     assert len(ports) > 1
     assert [port.connected for port in ports] == [False] * len(ports)
-    assert reactor.getDelayedCalls() == []
+    assert {call.func for call in reactor.getDelayedCalls()} <= {None}  # all are dropped

@@ -404,7 +404,7 @@ class LoopReactor:
                     break
             for connector in list(self._connectors):
                 connector.forget()  # it was told that all ends, and tried again
-            self._timers.drop()
+            self._timers.drop(keep=self._owned)
         finally:
             self._closing = False
 
@@ -499,8 +499,13 @@ class LoopReactor:
         return self._timers.call_later(delay, callable, args, kwargs)
 
     def getDelayedCalls(self) -> list[LoopCall]:
-        """The delayed calls that are still to come, in no order."""
-        return self._timers.to_come()
+        """
+        The delayed calls that are neither made nor cancelled, in no order.
+
+        Those that the end of `run()` has dropped are among them until the next run
+        begins, though that does not make them.
+        """
+        return self._timers.outstanding()
 
     @staticmethod
     def _must_be_callable(function: object) -> None:

@@ -45,6 +45,9 @@ _log = logging.getLogger("reactorlib.internet.reactor")
 
 _P = ParamSpec("_P")
 
+_callable = callable  # Twisted has an argument of that name
+_copy_context = contextvars.copy_context
+
 _Call = tuple[contextvars.Context, Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
@@ -53,29 +56,36 @@ class _Inbox:
     The calls that are to be made in a loop, in the order in which they were asked for.
 
     No lock is needed: whoever puts a call in looks afterwards whether the loop
-    knows of it (`_awake`), and the loop, when it has made the calls it found,
+    knows of it (`awake`), and the loop, when it has made the calls it found,
     says that it sleeps before it looks whether there are more.
+
+    Attributes:
+        calls: what is to be called.
+        loop: where, or None.
+        awake: whether it knows that there is something.
     """
 
+    __slots__ = ("_over", "awake", "calls", "loop")
+
     def __init__(self) -> None:
-        self._calls: deque[_Call] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._awake = False
+        self.calls: deque[_Call] = deque()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.awake = False
         self._over = False
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` makes the calls from now on."""
         self._over = False
-        self._loop = loop
-        if self._calls:
-            self._wake(loop)
+        self.loop = loop
+        if self.calls:
+            self.wake(loop)
 
     def close(self) -> None:
         """There is no loop any more, and what nobody has called is forgotten."""
         self._over = True
-        self._loop = None
-        self._awake = False
-        self._calls.clear()
+        self.loop = None
+        self.awake = False
+        self.calls.clear()
 
     def put(self, call: _Call) -> None:
         """
@@ -84,41 +94,47 @@ class _Inbox:
         Raises:
             ReactorNotRunning: the loop has ended, and nothing is ever called there.
         """
-        loop = self._loop
+        loop = self.loop
         if self._over if loop is None else loop.is_closed():
             raise error.ReactorNotRunning(
                 "the reactor's loop has ended, and calls nothing any more: a thread that "
                 "outlives it has to see to that"
             )
-        self._calls.append(call)
+        self.calls.append(call)
         if loop is None:
-            loop = self._loop  # it may have begun in between
-        if loop is not None and not self._awake:
-            self._wake(loop)
+            loop = self.loop  # it may have begun in between
+        if loop is not None and not self.awake:
+            self.wake(loop)
 
-    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._awake = True
+    def wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the loop know that there is something; in any thread."""
+        self.awake = True
         if running_loop() is loop:
             loop.call_soon(self._deliver)
         else:
             loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        calls = self._calls
+        calls = self.calls
         try:
             # What these put in comes after whatever else they have asked for.
             for _ in range(len(calls)):
                 context, function, args, kwargs = calls.popleft()
                 try:
-                    context.run(function, *args, **kwargs)
+                    if kwargs:
+                        context.run(function, *args, **kwargs)
+                    elif args:
+                        context.run(function, *args)
+                    else:
+                        context.run(function)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as exception:
                     report(_log, f"callFromThread: {function!r} failed", Failure(exception))
         finally:
-            self._awake = False
-            if calls and self._loop is not None:
-                self._wake(self._loop)
+            self.awake = False
+            if calls and self.loop is not None:
+                self.wake(self.loop)
 
 
 class Answer:
@@ -199,10 +215,19 @@ class ThreadReactor(LoopReactor):
             ReactorNotRunning: the loop has ended, so it would never be called.
             TypeError: `callable` is not callable.
         """
-        self._must_be_callable(callable)
-        self._inbox.put((contextvars.copy_context(), callable, args, kwargs))
-        if self._loop is None:
-            self._waits_still(self._waiting_thread)
+        if not _callable(callable):
+            self._must_be_callable(callable)
+        inbox = self._inbox
+        loop = inbox.loop
+        if loop is None or loop.is_closed():
+            inbox.put((_copy_context(), callable, args, kwargs))
+            if self._loop is None:
+                self._waits_still(self._waiting_thread)
+            return
+        # As put, without the call.
+        inbox.calls.append((_copy_context(), callable, args, kwargs))
+        if not inbox.awake:
+            inbox.wake(loop)
 
     def _waits_still(self, thread: int | None) -> None:
         """Whatever thread asks for it, it is for the loop of `thread`, or the main one."""

@@ -84,6 +84,8 @@ class Turns:
         except BaseException:
             if not done.done():  # an interrupt, or somebody has stopped the loop
                 done.cancel()
+                if self._task.done() and not self._task.cancelled():
+                    self._task.exception()  # it is the one that is raised here
                 self._task = None
             raise
         return done.result()

@@ -43,7 +43,8 @@ OPERATIONS = [f"{format}-{read}" for format in WIRE for read in READS]
 class Transport:
     """All that a receiver asks of it here."""
 
-    disconnecting = False
+    def __init__(self) -> None:
+        self.disconnecting = False
 
     def loseConnection(self) -> None:
         raise SystemExit("a receiver hung up")

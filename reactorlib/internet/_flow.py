@@ -39,7 +39,7 @@ class Written(Protocol):
     _context: Context
     _transport: Any
     _choked: bool
-    _send: Callable[[bytes], Any]
+    _send: Any
 
     def _stop_pulling(self) -> None:
         """The pull producer is gone: send as ever."""

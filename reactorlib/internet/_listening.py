@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import os
 from collections.abc import Callable
@@ -138,11 +139,20 @@ class StreamPort(ListeningNames):
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
 
-    def _accepted(self, loop: asyncio.AbstractEventLoop, turn: Turn) -> Connection:
+    def _accepted(
+        self, loop: asyncio.AbstractEventLoop, turn: Turn, context: contextvars.Context
+    ) -> Connection:
         number = self.numberAccepted
         self.numberAccepted = number + 1
         return self._connection(
-            self.factory.buildProtocol, loop, self._lost_hook, self._tls, False, number, turn
+            self.factory.buildProtocol,
+            loop,
+            self._lost_hook,
+            self._tls,
+            False,
+            number,
+            turn,
+            context,
         )
 
     def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
@@ -161,7 +171,7 @@ class StreamPort(ListeningNames):
             # moment, we need the server before that.
             server = await self._create_server(
                 loop,
-                partial(self._accepted, loop, turn_of(loop)),
+                partial(self._accepted, loop, turn_of(loop), contextvars.copy_context()),
                 sock,
             )
             if self._socket is not sock:

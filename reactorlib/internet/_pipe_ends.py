@@ -20,7 +20,7 @@ from reactorlib.internet._flow import Flow
 from reactorlib.internet._pipe_transport import open_reader, open_writer
 from reactorlib.internet.defer import Deferred, fail, succeed
 from reactorlib.python._report import report
-from reactorlib.python.failure import Failure
+from reactorlib.python.failure import Failure, failure_of
 
 __all__ = ["ReadEnd", "TwoEnds", "WriteEnd"]
 
@@ -36,8 +36,11 @@ class _End(asyncio.BaseProtocol):
     States: early (no transport) -> open -> closing -> lost.
     """
 
-    def __init__(self, fd: int, context: contextvars.Context, lost: _Lost) -> None:
+    def __init__(
+        self, fd: int, context: contextvars.Context, lost: _Lost, piped: bool = False
+    ) -> None:
         self._fd = fd
+        self._piped = piped
         self._context = context
         self._on_lost = lost
         self._transport: Any = None
@@ -49,7 +52,7 @@ class _End(asyncio.BaseProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         if not self.lost:
             self.lost = self.closing = True
-            self._context.run(self._is_lost, self._reason or Failure(_why(exc)))
+            self._context.run(self._is_lost, self._reason or failure_of(_why(exc), None))
 
     def _is_lost(self, reason: Failure) -> None:
         self._on_lost(reason)
@@ -68,6 +71,7 @@ class ReadEnd(_End, asyncio.Protocol):
         context: where callbacks run.
         data: called with each piece. What it raises is reported, and ends this end.
         lost: called once, with the reason.
+        piped: whether `fd` is known to be of a pipe.
     """
 
     def __init__(
@@ -76,14 +80,15 @@ class ReadEnd(_End, asyncio.Protocol):
         context: contextvars.Context,
         data: Callable[[bytes], object],
         lost: _Lost,
+        piped: bool = False,
     ) -> None:
-        super().__init__(fd, context, lost)
+        super().__init__(fd, context, lost, piped)
         self._on_data = data
         self._paused = False
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to read."""
-        open_reader(loop, self._fd, self)
+        open_reader(loop, self._fd, self, self._piped)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -155,10 +160,13 @@ class WriteEnd(_End):
         fd: its number, which is this object's to close.
         context: where callbacks run.
         lost: called once, with the reason.
+        piped: whether `fd` is known to be of a pipe.
     """
 
-    def __init__(self, fd: int, context: contextvars.Context, lost: _Lost) -> None:
-        super().__init__(fd, context, lost)
+    def __init__(
+        self, fd: int, context: contextvars.Context, lost: _Lost, piped: bool = False
+    ) -> None:
+        super().__init__(fd, context, lost, piped)
         self._transport = _Waiting()
         self._send: Callable[[bytes], object] = self._transport.write
         #: Whether whoever writes much is to wait, as is so until there is a transport.
@@ -169,7 +177,7 @@ class WriteEnd(_End):
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to write."""
         self._loop = loop
-        open_writer(loop, self._fd, self)
+        open_writer(loop, self._fd, self, self._piped)
 
     # -- what asyncio calls ---------------------------------------------------
 

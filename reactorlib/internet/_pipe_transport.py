@@ -41,32 +41,40 @@ _HIGH_WATER = 65536
 _LOW_WATER = 16384
 
 
-def open_reader(loop: asyncio.AbstractEventLoop, fd: int, protocol: Any) -> None:
+def open_reader(
+    loop: asyncio.AbstractEventLoop, fd: int, protocol: Any, piped: bool = False
+) -> None:
     """
     Read `fd` for an asyncio protocol. The number is the transport's to close.
+
+    Whoever knows it to be the end of a pipe saves the system some questions.
 
     The protocol's `connection_made` is called before this returns, or soon; where
     there can be no transport, `connection_lost` is.
     """
-    _open(loop, fd, protocol, _PipeReader, _FileReader, loop.connect_read_pipe, "rb")
+    _open(loop, fd, protocol, piped, _PipeReader, _FileReader, loop.connect_read_pipe, "rb")
 
 
-def open_writer(loop: asyncio.AbstractEventLoop, fd: int, protocol: Any) -> None:
+def open_writer(
+    loop: asyncio.AbstractEventLoop, fd: int, protocol: Any, piped: bool = False
+) -> None:
     """Write to `fd` for an asyncio protocol; otherwise as `open_reader`."""
-    _open(loop, fd, protocol, _PipeWriter, _FileWriter, loop.connect_write_pipe, "wb")
+    for_pipe = _WatchedPipeWriter if piped else _PipeWriter
+    _open(loop, fd, protocol, piped, for_pipe, _FileWriter, loop.connect_write_pipe, "wb")
 
 
 def _open(
     loop: asyncio.AbstractEventLoop,
     fd: int,
     protocol: Any,
+    piped: bool,
     for_pipe: type[_Descriptor],
     for_file: type[_Descriptor],
     connect: Callable[[Callable[[], Any], Any], Coroutine[Any, Any, Any]],
     mode: str,
 ) -> None:
     try:
-        transport = (for_pipe if waits(fd) else for_file)(loop, fd, protocol)
+        transport = (for_pipe if piped or waits(fd) else for_file)(loop, fd, protocol)
     except NotImplementedError:
         pipe = open(fd, mode, buffering=0)  # noqa: SIM115  # the transport closes it
         _connect(loop, connect, pipe, protocol)
@@ -305,10 +313,7 @@ class _PipeWriter(_Writer):
         self._fd = -1
         # The end of a pipe that can be written alone becomes readable in one case:
         # when its other end closes.
-        self._watched = (
-            stat.S_ISFIFO(os.fstat(fd).st_mode)
-            and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
-        )
+        self._watched = self._is_watched(fd)
         if self._watched:
             loop.add_reader(fd, self._other_end_closed)
         else:
@@ -316,6 +321,14 @@ class _PipeWriter(_Writer):
             loop.remove_writer(fd)
         super().__init__(loop, fd, protocol)
         os.set_blocking(fd, False)
+
+    @staticmethod
+    def _is_watched(fd: int) -> bool:
+        """Whether it is an end of a pipe, and can be written alone."""
+        return (
+            stat.S_ISFIFO(os.fstat(fd).st_mode)
+            and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+        )
 
     def write(self, data: Any) -> None:
         if self.is_closing() or not data:
@@ -358,6 +371,14 @@ class _PipeWriter(_Writer):
         self._loop.remove_writer(self._fd)
         if self._watched:
             self._loop.remove_reader(self._fd)
+
+
+class _WatchedPipeWriter(_PipeWriter):
+    """Writes to what `os.pipe` has made, and so need not ask what that is."""
+
+    @staticmethod
+    def _is_watched(fd: int) -> bool:
+        return True
 
 
 class _FileReader(_Descriptor, asyncio.ReadTransport):

@@ -52,10 +52,10 @@ class UNIXConnection(Connection):
         transport = self._transport
         if not isinstance(transport, UNIXTransport):
             early, self._early = self._early, None
-            transport = UNIXTransport(transport, self, self._loop, self._context)
+            transport = UNIXTransport(transport, self, self._loop, self._own_context())
             self._transport = transport
             if self._flow is None or self._flow.streaming:
-                self._send = transport.write
+                self._send = None
             transport.begin(b"" if early is None else early.data, self._paused)
         return transport
 

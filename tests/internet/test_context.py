@@ -301,6 +301,47 @@ async def test_no_request_sees_the_value_of_another(services: Services) -> None:
     assert {value for _, value in served} == {"the server's"}
 
 
+class Pulled(Protocol):
+    """Is its own pull producer, for three pieces; each leaves its mark in the context."""
+
+    factory: Any
+
+    def connectionMade(self) -> None:
+        self.seen: list[object] = []
+        self.transport.registerProducer(self, False)
+
+    def resumeProducing(self) -> None:
+        self.seen.append(whose.get())
+        whose.set(self)
+        self.transport.write(b"x")
+        if len(self.seen) == 3:
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def stopProducing(self) -> None: ...
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        others = {value for value in self.seen if value is not self}
+        self.factory.lost.append(others | {value for value in [whose.get()] if value is not self})
+
+
+async def test_connections_of_one_port_do_not_see_what_others_set() -> None:
+    async with reactor:
+        factory: Any = Factory[Any].forProtocol(Pulled)
+        factory.noisy = False
+        factory.lost = []
+        whose.set("the server's")
+        port = reactor.listenTCP(0, factory, 50, LOCAL)
+        async with asyncio.timeout(10):
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection(LOCAL, port.getHost().port)
+                assert await reader.read() == b"xxx"
+                writer.close()
+                await writer.wait_closed()
+            await port.stopListening(grace=5)
+    assert factory.lost == [{"the server's"}] * 3
+
+
 # -- and each alone -----------------------------------------------------------
 
 ALONE: dict[str, Callable[[Seen, Services], Any]] = {

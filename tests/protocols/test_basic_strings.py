@@ -189,6 +189,30 @@ def test_nothing_is_delivered_while_paused() -> None:
     assert protocol.transport.calls[-1] == "stop"
 
 
+def test_what_completes_a_string_during_a_pause_is_delivered_after_it() -> None:
+    protocol = connect(Strings())
+    wire = prefixed(b"a" * 20, b"b")
+    protocol.dataReceived(wire[:6])
+    protocol.pauseProducing()
+    protocol.dataReceived(wire[6:])
+    assert protocol.received == []
+    protocol.resumeProducing()
+    assert protocol.received == [b"a" * 20, b"b"]
+
+
+def test_the_limit_and_the_pause_may_be_computed() -> None:
+    class Computed(Strings):
+        MAX_LENGTH = property(lambda self: 3 - len(self.received))
+        paused = property(lambda self: len(self.received) > 1)
+
+    protocol = connect(Computed())
+    protocol.dataReceived(prefixed(b"abc", b"ab", b"a"))
+    assert protocol.received == [b"abc", b"ab"]
+    protocol.received = [b""]
+    protocol.dataReceived(b"")
+    assert protocol.received == [b"", b"a"]
+
+
 def test_pausing_and_resuming_within_a_string_does_not_nest() -> None:
     depth = 0
 

@@ -25,7 +25,7 @@ from reactorlib.internet.interfaces import (
     ITransport,
 )
 from reactorlib.python._report import report
-from reactorlib.python.failure import Failure
+from reactorlib.python.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from reactorlib._sansio.tls import TLSEngine
@@ -49,6 +49,7 @@ class Connection(Reading):
         sessionno: how many its port had accepted before, or how many had been adopted
             before; -1 for a client's.
         turn: what connections of that loop share, if the caller has it.
+        context: what its callbacks run in copies of; by default, of the current one.
 
     Attributes:
         protocol: who is told of what comes in; may be exchanged at any time. None
@@ -67,7 +68,6 @@ class Connection(Reading):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        self._send = transport.write
         build, self._build = self._build, None
         assert build is not None
         peername = transport.get_extra_info("peername")
@@ -132,7 +132,13 @@ class Connection(Reading):
             if self._choked:
                 self._answer_choked()
             # Bytes or a list of them: `type() is` costs less than what mypy would follow.
-            self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
+            if type(out) is not bytes:
+                out = b"".join(out)  # type: ignore[arg-type]
+            # Not `self._send(...)`: Python 3.11 is slow to call what is in a slot.
+            if (send := self._send) is None:
+                self._transport.write(out)
+            else:
+                send(out)
         if turn.dirty:
             flush_dirty(turn)
 
@@ -175,7 +181,7 @@ class Connection(Reading):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         # asyncio calls this in the context of whoever has closed the connection.
-        self._context.run(self._is_lost, exc)
+        self._context.copy().run(self._is_lost, exc)
 
     def _is_lost(self, exc: BaseException | None) -> None:
         turn = self._turn
@@ -189,7 +195,10 @@ class Connection(Reading):
         self._send = discard
         reason = self._ending
         if reason is None:
-            reason = Failure(error.ConnectionDone() if exc is None else lost_by(exc))
+            if exc is None:
+                reason = failure_of(error.ConnectionDone(), None)
+            else:
+                reason = Failure(lost_by(exc))
         self._ending = reason
         if self._flow is not None:
             self._flow.lost(reason)
@@ -257,13 +266,13 @@ class Connection(Reading):
         self._secure_with(engine, unread)
 
     def _secure_with(self, engine: TLSEngine, unread: bytes = b"") -> None:
-        tls = TLSTransport(self._transport, self, engine, self._loop, self._context)
+        tls = TLSTransport(self._transport, self, engine, self._loop, self._own_context())
         self.__class__ = self._secure
         self._transport = tls
         if self._flow is not None and self._flow.producer is not None and not self._flow.streaming:
             pass  # which writes to whatever `_transport` is
         else:
-            self._send = tls.write
+            self._send = None
         if self._early is not None:
             unread += self._early.data
             self._early = None

@@ -55,7 +55,6 @@ class Core(asyncio.Protocol):
     TLS: ClassVar[bool] = False
 
     _transport: asyncio.Transport
-    _send: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -66,6 +65,7 @@ class Core(asyncio.Protocol):
         client: bool = False,
         sessionno: int = -1,
         turn: Turn | None = None,
+        context: contextvars.Context | None = None,
     ) -> None:
         self.sessionno = sessionno
         self._build: Callable[[Any], Any] | None = build
@@ -74,7 +74,11 @@ class Core(asyncio.Protocol):
         self._tls = tls
         self._client = client
         self._turn = turn or turn_of(loop)
-        self._context = contextvars.copy_context()
+        #: Where what is called runs, in copies: other connections may have the same one.
+        self._context = contextvars.copy_context() if context is None else context
+        #: What sends; None for the transport's `write`. A bound method is an object that
+        #: each connection would have to keep.
+        self._send: Callable[[bytes], None] | None = None
         self._paused = False
         #: Whether reading waits until the peer has taken the answers to what it has sent.
         self._held_back = False
@@ -121,17 +125,27 @@ class Core(asyncio.Protocol):
         if (out := self._out) is not None:
             self._out = None
             # Bytes or a list of them: `type() is` costs less than what mypy would follow.
-            self._send(out if type(out) is bytes else b"".join(out))  # type: ignore[arg-type]
+            data: bytes = out if type(out) is bytes else b"".join(out)  # type: ignore[arg-type]
+            if (send := self._send) is None:
+                self._transport.write(data)
+            else:
+                send(data)
+
+    def _own_context(self) -> contextvars.Context:
+        """Have a context that no other connection has, to be entered itself."""
+        context = self._context = self._context.copy()
+        return context
 
     def _flow_of_it(self) -> Flow:
         if self._flow is None:
+            self._own_context()
             self._flow = Flow(self)
         return self._flow
 
     def _stop_pulling(self) -> None:
         """The pull producer is gone: send as ever."""
         if self._ending is None and self.connected:
-            self._send = self._transport.write
+            self._send = None
 
 
 def raise_interrupt(interrupt: BaseException) -> None:

@@ -31,7 +31,7 @@ class Reading(ReadingNames, Writing):
             self._paused = False
             # asyncio reads in the context of whoever has resumed it.
             if self._early is not None:
-                self._loop.call_soon(self._resume, context=self._context)
+                self._loop.call_soon(self._resume, context=self._own_context())
             else:
                 self._context.copy().run(self._read_on)
 

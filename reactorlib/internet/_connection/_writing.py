@@ -30,7 +30,10 @@ class Writing(Closing):
             if (reading := self._turn.reading) is self:
                 self._out = data
             elif reading is None:
-                self._send(data)
+                if (send := self._send) is None:
+                    self._transport.write(data)
+                else:
+                    send(data)
             else:
                 self._out = data
                 self._turn.dirty.append(self)

@@ -23,7 +23,7 @@ from reactorlib.internet._pipe_ends import ReadEnd, WriteEnd
 from reactorlib.internet.process._child import Child
 from reactorlib.python._asyncio import loop_here
 from reactorlib.python._report import report
-from reactorlib.python.failure import Failure
+from reactorlib.python.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from reactorlib.internet._reactor._core import LoopReactor
@@ -116,7 +116,7 @@ class BaseProcess:
 
     def _exited(self) -> None:
         self._exited_known = True
-        self._tell("processExited", Failure(self._why()))
+        self._tell("processExited", failure_of(self._why(), None))
         self._see_whether_over()
 
     def _why(self) -> BaseException:
@@ -134,7 +134,7 @@ class BaseProcess:
     def _see_whether_over(self) -> None:
         if (self._exited_known or self._abandoned) and not self._ends():
             self._reactor._held.discard(self)
-            self._tell("processEnded", Failure(self._why()))
+            self._tell("processEnded", failure_of(self._why(), None))
             self.proto = None
 
     def _tell(self, what: str, *args: object) -> None:

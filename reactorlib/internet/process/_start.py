@@ -92,9 +92,13 @@ def start(command: Command, fds: Mapping[int, int], tty: int | None = None) -> i
 def _ignored_signals() -> frozenset[int]:
     """The signals that this process ignores, and a program would too."""
     try:
-        with open("/proc/self/status", "rb") as file:
-            status = file.read()
-        # Half the price of asking for each.
+        # A file of Python's would make three times as many system calls. What is looked
+        # for ends before the first page, if we are in no more than some hundred groups.
+        fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            status = os.read(fd, 4096)
+        finally:
+            os.close(fd)
         return _in_mask(int(status.partition(b"SigIgn:")[2].split(None, 1)[0], 16))
     except (OSError, LookupError, ValueError):
         return frozenset(

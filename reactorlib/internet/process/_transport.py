@@ -93,8 +93,8 @@ class Process(BaseProcess):
             self._see_whether_over()
 
         if writes:
-            return WriteEnd(number, self._context, lost)
-        return ReadEnd(number, self._context, data, lost)
+            return WriteEnd(number, self._context, lost, piped=True)
+        return ReadEnd(number, self._context, data, lost, piped=True)
 
     def _ends(self) -> list[ReadEnd | WriteEnd]:
         return list(self.pipes.values())

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from reactorlib._sansio.lines import LineSplitter, LineTooLong
 from reactorlib.internet.protocol import Protocol
+from reactorlib.protocols.basic._own import make_own
 from reactorlib.protocols.basic._pausing import _PauseableMixin
 
 __all__ = ["LineOnlyReceiver", "LineReceiver"]
-
-
-def _make_own(receiver: Protocol, *names: str) -> None:
-    """
-    Copy attributes of the class to the instance.
-
-    They are looked at after each line, and an instance's own are found so much faster
-    than its class's that a line costs a seventh less.
-    """
-    for name in names:
-        # A subclass may compute one, in a property without a setter.
-        with contextlib.suppress(AttributeError):
-            setattr(receiver, name, getattr(receiver, name))
 
 
 class LineReceiver(Protocol, _PauseableMixin):
@@ -119,18 +106,18 @@ class LineReceiver(Protocol, _PauseableMixin):
             lines = self.__begin()
         if self.__fresh:
             # As a peer does that waits for answers: one line, and nothing else.
-            delimiter = self.delimiter
-            end = len(data) - len(delimiter)
+            line, ended, rest = data.partition(self.delimiter)
             if (
-                data.find(delimiter) == end >= 0
+                ended
+                and not rest
                 and self.line_mode
-                and end <= self.MAX_LENGTH
+                and len(line) <= self.MAX_LENGTH
                 and not (self.paused or self.__busy)
                 and ((transport := self.transport) is None or not transport.disconnecting)
             ):
                 self.__busy = True
                 try:
-                    self.lineReceived(data[:end])
+                    self.lineReceived(line)
                 finally:
                     self.__busy = False
                 if self.__fresh:
@@ -195,7 +182,7 @@ class LineReceiver(Protocol, _PauseableMixin):
 
     def __begin(self) -> LineSplitter:
         self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
-        _make_own(self, "paused", "line_mode", "delimiter", "MAX_LENGTH")
+        make_own(self, "paused", "line_mode", "delimiter", "MAX_LENGTH")
         return self.__lines
 
 
@@ -255,20 +242,20 @@ class LineOnlyReceiver(Protocol):
         lines = self.__lines
         if lines is None:
             lines = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
-            _make_own(self, "delimiter", "MAX_LENGTH")
+            make_own(self, "delimiter", "MAX_LENGTH")
         if self.__fresh:
             # As a peer does that waits for answers: one line, and nothing else.
-            delimiter = self.delimiter
-            end = len(data) - len(delimiter)
+            line, ended, rest = data.partition(self.delimiter)
             if (
-                data.find(delimiter) == end >= 0
-                and end <= self.MAX_LENGTH
+                ended
+                and not rest
+                and len(line) <= self.MAX_LENGTH
                 and not self.__busy
                 and ((transport := self.transport) is None or not transport.disconnecting)
             ):
                 self.__busy = True
                 try:
-                    self.lineReceived(data[:end])
+                    self.lineReceived(line)
                 finally:
                     self.__busy = False
                 if self.__fresh:

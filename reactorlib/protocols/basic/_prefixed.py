@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 
 from reactorlib.internet.protocol import Protocol
+from reactorlib.protocols.basic._own import make_own
 from reactorlib.protocols.basic._pausing import _PauseableMixin
 
 __all__ = [
@@ -30,7 +32,8 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
     A subclass sets `structFormat` and `prefixLength`, for good.
 
     Attributes:
-        MAX_LENGTH: how many bytes a received string may have.
+        MAX_LENGTH: how many bytes a received string may have. Once bytes have come,
+            what changes it is to be set on the instance, not on the class.
         structFormat: how the length is packed, in the terms of `struct`.
         prefixLength: the size of the packed length, in bytes.
     """
@@ -50,6 +53,9 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
     __busy = False
     __broken = False
     __replaced = False
+    # The prefix, once the first bytes have come.
+    __unpack: Callable[..., tuple[int]] | None = None
+    __prefix_size = 0
 
     @property
     def recvd(self) -> bytes:
@@ -109,23 +115,31 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
 
         It may be called while it delivers, with bytes that follow all others.
         """
+        unpack = self.__unpack
+        if unpack is None:
+            unpack = self.__begin()
         if self.__broken:
             return
-        if self.__data:
-            more = self.__more
-            if more is None:
-                more = self.__more = bytearray()
-            more += data
-            if len(more) < self.__missing:
-                return
+        if kept := self.__data:
+            start = self.__start
+            if self.__more or len(kept) - start > len(data):
+                more = self.__more
+                if more is None:
+                    more = self.__more = bytearray()
+                more += data
+                if len(more) < self.__missing:
+                    return
+            else:
+                # Copying the older bytes is paid for by the new ones, which are as many.
+                self.__data = kept[start:] + data
+                self.__start = self.__missing = 0
         else:
             if not (self.__busy or self.paused):
                 # As a peer does that waits for answers: one string, and nothing else.
-                prefix = _struct(self.structFormat)
-                begin = prefix.size
+                begin = self.__prefix_size
                 if (
                     len(data) >= begin
-                    and (length := prefix.unpack_from(data)[0]) == len(data) - begin
+                    and (length := unpack(data)[0]) == len(data) - begin
                     and length <= self.MAX_LENGTH
                 ):
                     self.__busy = True
@@ -144,14 +158,23 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
             return
         self.__busy = True
         try:
-            self.__deliver()
+            self.__deliver(unpack)
         finally:
             self.__busy = False
 
-    def __deliver(self) -> None:
+    def __begin(self) -> Callable[..., tuple[int]]:
         prefix = _struct(self.structFormat)
-        unpack = prefix.unpack_from
-        prefix_size = prefix.size
+        self.__prefix_size = prefix.size
+        unpack = self.__unpack = prefix.unpack_from
+        # As `make_own` does for the others.
+        self.__data = self.__data
+        self.__busy = self.__busy
+        self.__broken = self.__broken
+        make_own(self, "paused", "MAX_LENGTH")
+        return unpack
+
+    def __deliver(self, unpack: Callable[..., tuple[int]]) -> None:
+        prefix_size = self.__prefix_size
         while not self.paused:
             data = self.__data
             size = len(data)

@@ -2,8 +2,9 @@
 Which reactor `reactor` means.
 
 There is one reactor for each loop. Where a loop runs, `reactor` means its
-reactor, made when first asked for. In a thread without a loop it means the first
-of these that there is:
+reactor, made when first asked for; where one is run by turns, as by a GUI toolkit
+or for a test, also between them. In a thread without a loop it means the first of
+these that there is:
 
 1. in a thread of a reactor's pool, that reactor;
 2. the process's own, which `run()` has started in another thread, or which waits
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from reactorlib.internet.error import ReactorAlreadyInstalledError
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import by_turns, loop_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +131,7 @@ def reactor_for(name: str) -> AsyncioSelectorReactor:
 
 def _here() -> AsyncioSelectorReactor | None:
     """The reactor of the loop that runs in this thread, or of the pool it is from."""
-    loop = running_loop()
+    loop = loop_here()
     if loop is not None:
         return reactor_of(loop)
     mine = this_thread.reactor
@@ -146,7 +147,8 @@ def _beside() -> list[AsyncioSelectorReactor]:
     own = _default
     if own is not None and (own._started or own._waits_in(threading.get_ident())):
         return []
-    return [reactor for loop, reactor in _by_loop.items() if loop.is_running()]
+    turned = set(by_turns.values())
+    return [reactor for loop, reactor in _by_loop.items() if loop.is_running() or loop in turned]
 
 
 def _own() -> AsyncioSelectorReactor:

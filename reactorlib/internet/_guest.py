@@ -28,14 +28,13 @@ import asyncio
 import contextvars
 import selectors
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVarTuple, Unpack
 
 from reactorlib.internet import _current
 from reactorlib.internet.error import ReactorAlreadyRunning
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import running_loop, runs_by_turns
 
 if TYPE_CHECKING:
     from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
@@ -248,8 +247,8 @@ class Guest:
         except BaseException:
             self._runner.close()
             raise
-        self._before = _current.this_thread.reactor
-        _current.belong(weakref.ref(self._reactor))
+        self._turns = runs_by_turns(self._loop)
+        self._turns.__enter__()
         self._loop.host(True)
         return self._reactor
 
@@ -270,7 +269,7 @@ class Guest:
             try:
                 self._runner.run(self._reactor.__aexit__(exc_type, exc, traceback))
             finally:
-                _current.this_thread.reactor = self._before
+                self._turns.__exit__(None, None, None)
         if exc is None and self._toolkit.ended_by is not None:
             raise self._toolkit.ended_by
 

@@ -22,7 +22,7 @@ from reactorlib.internet._turn import Turn, turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import loop_here
 from reactorlib.python._report import note, report
 from reactorlib.python.failure import Failure
 
@@ -242,7 +242,7 @@ class StreamPort(ListeningNames):
 
     def _await_end(self, grace: float) -> Deferred[None] | None:
         """Give the connections of this port time to end, then abort them."""
-        loop = running_loop()
+        loop = loop_here()
         if loop is None:
             return None  # so there are none
         self._ending = {
@@ -303,7 +303,7 @@ def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
     Returns:
         the loop; None if it accepts in another way.
     """
-    loop = running_loop()
+    loop = loop_here()
     try:
         return loop if loop is not None and loop.remove_reader(sock) else None
     except (NotImplementedError, RuntimeError):
@@ -318,7 +318,7 @@ _TURNS_OF_ARRIVAL = 3
 
 def _arrived() -> Deferred[None] | None:
     """Fires when what the loop has accepted so far has become connections."""
-    loop = running_loop()
+    loop = loop_here()
     if loop is None:
         return None
     arrived: Deferred[None] = Deferred()

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from reactorlib.internet import _current
+from reactorlib.internet._loops import uvloop_factory
 from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 
 __all__ = ["UvloopReactor", "check", "install"]
@@ -17,18 +18,7 @@ __all__ = ["UvloopReactor", "check", "install"]
 
 def check() -> None:
     """ImportError if uvloop is not installed."""
-    _new_event_loop()
-
-
-def _new_event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    try:
-        from uvloop import new_event_loop
-    except ImportError as error:
-        raise ImportError(
-            "uvloop is not installed: pip install 'reactorlib[fast]'", name="uvloop"
-        ) from error
-    factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
-    return factory
+    uvloop_factory()
 
 
 class UvloopReactor(AsyncioSelectorReactor):
@@ -43,7 +33,7 @@ class UvloopReactor(AsyncioSelectorReactor):
     ) -> None:
         """Make a loop of uvloop's, and run it until `stop()`; else as `AsyncioSelectorReactor`."""
         if loop_factory is None and self._given_loop is None:
-            loop_factory = _new_event_loop()
+            loop_factory = uvloop_factory()
         super().run(installSignalHandlers, loop_factory=loop_factory, debug=debug)
 
 

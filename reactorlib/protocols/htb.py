@@ -9,7 +9,6 @@ Hierarchical Token Bucket for Linux, http://luxik.cdi.cz/~devik/qos/htb/.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from time import monotonic as time
@@ -18,6 +17,7 @@ from typing import Any
 from zope.interface import Interface, implementer
 
 from reactorlib.protocols import pcp
+from reactorlib.python._asyncio import loop_here
 
 __all__ = [
     "Bucket",
@@ -191,9 +191,7 @@ class ShapedConsumer(pcp.ProducerConsumerProxy):
 
     def callLater(self, period: float, func: Callable[[], object]) -> Any:
         """The reactor's; may be overridden, as with that of a Clock."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if loop_here() is None:
             return None
         from reactorlib.internet import reactor
 

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NoReturn
 
 from reactorlib import plugin
 from reactorlib.internet import defer
+from reactorlib.internet._loops import uvloop_factory
 from reactorlib.python import failure, reflect, usage
 from reactorlib.python.filepath import FilePath
 from reactorlib.python.util import spewer
@@ -75,17 +76,10 @@ def _autoJobs() -> int:
     return os.cpu_count() or 1
 
 
-def _uvloop() -> Callable[[], asyncio.AbstractEventLoop]:
-    import uvloop
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
-
-
 #: What `--reactor` may be: what it is, and what finds the maker of its loops.
 _REACTORS: dict[str, tuple[str, Callable[[], Callable[[], asyncio.AbstractEventLoop]]]] = {
     "asyncio": ("asyncio's own loop, the default", lambda: asyncio.new_event_loop),
-    "uvloop": ("uvloop's loop, which is faster", _uvloop),
+    "uvloop": ("uvloop's loop, which is faster", uvloop_factory),
 }
 
 

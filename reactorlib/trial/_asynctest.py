@@ -5,12 +5,10 @@ Every test has a loop of its own, and a reactor attached to it: what one test
 leaves behind cannot disturb the next, and is named. While a test runs inside
 another, as those of test cases do, it has its own loop too.
 
-The loop runs while a plain test function does, also one that returns nothing. Twisted
-calls it before its reactor runs. Here that would break what looks like a plain function
-and is not: `@inlineCallbacks` and `ensureDeferred` run until their first wait before
-there is a Deferred to be returned, and `asyncio.timeout`, `create_task` and all that
-asks for the running loop would find none. So a test that itself calls `asyncio.run` or
-`run_until_complete` belongs into a `SynchronousTestCase`, during which no loop runs.
+The loop runs while something is waited for, and while what is a coroutine does its
+work. A plain function is called while it does not run, as in Twisted; see `_turns`.
+What is a coroutine, but cannot be told by the function - one that a plain function
+gives to `ensureDeferred` - is begun by the driver of coroutines as if the loop ran.
 """
 
 from __future__ import annotations
@@ -23,11 +21,13 @@ from typing import Any
 
 from reactorlib.internet import defer
 from reactorlib.internet._current import reactor_of
+from reactorlib.internet._loops import new_loop
 from reactorlib.internet._turn import turn_of
 from reactorlib.internet.defer import Deferred
 from reactorlib.python._asyncio import no_running_loop
 from reactorlib.python.failure import Failure
 from reactorlib.trial import _synctest, util
+from reactorlib.trial._turns import Turns, begins_inside
 
 __all__ = ["TestCase"]
 
@@ -41,9 +41,10 @@ class TestCase(_synctest.SynchronousTestCase):
     A test case that may wait.
 
     `setUp`, the test, `tearDown` and what `addCleanup` was given may return a
-    Deferred, a coroutine or any awaitable, which is waited for. All of them run in
-    one asyncio task, on a loop of this test's own; `reactor` means the reactor of
-    that loop.
+    Deferred, a coroutine or any awaitable, which is waited for. The test has a loop of
+    its own, and `reactor` means the reactor of that loop. It runs while something is
+    waited for: plain functions are called outside of it; coroutine functions, and
+    those of `inlineCallbacks`, inside, all in one asyncio task.
 
     When the test is over, whatever is left in the reactor is an error that says
     what: delayed calls, ports, connections, tasks and threads. It is then closed.
@@ -52,7 +53,8 @@ class TestCase(_synctest.SynchronousTestCase):
         timeout: how long each step may take, in seconds; by default
             `util.DEFAULT_TIMEOUT_DURATION`. A method, the class or the module may
             have it.
-        loopFactory: what makes the loop; None for asyncio's own.
+        loopFactory: what makes the loop; None for what `REACTORLIB_LOOP` in the
+            environment says, or asyncio's own.
     """
 
     loopFactory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -69,17 +71,21 @@ class TestCase(_synctest.SynchronousTestCase):
             return float(util.DEFAULT_TIMEOUT_DURATION)
 
     def _drive(self, reporter: Any) -> None:
-        factory = type(self).loopFactory or asyncio.new_event_loop
+        factory = type(self).loopFactory or new_loop
         self._left: list[Failure] = []
         with no_running_loop(), asyncio.Runner(loop_factory=factory) as runner:
             loop = runner.get_loop()
             loop.set_exception_handler(_synctest._logObserver.loop_reports)
+            threads = set(threading.enumerate())
             # Not `runner.run`, which makes of an interrupt a cancelled task: that would be an
             # error of this test, and the next would begin.
-            loop.run_until_complete(self._steps_and_end(reporter, set(threading.enumerate())))
+            with Turns(loop) as self._turns:
+                self._turns.run(_begin)
+                self._steps(reporter)
+                self._turns.run(lambda: self._end(reporter, threads))
 
-    async def _steps_and_end(self, reporter: Any, threads: set[threading.Thread]) -> None:
-        await self._steps(reporter)
+    async def _end(self, reporter: Any, threads: set[threading.Thread]) -> None:
+        """Find what is left behind, and close it."""
         loop = asyncio.get_running_loop()
         reactor = reactor_of(loop)
         for _ in range(_TURNS):
@@ -109,27 +115,46 @@ class TestCase(_synctest.SynchronousTestCase):
         left, self._left = self._left, []
         return left
 
-    async def _do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Failure | None:
+    def _do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Failure | None:
+        name = getattr(function, "__name__", repr(function))
+        written = function
+        if function == self._the_test:
+            name = self._testMethodName
+            written = getattr(self, name)
         seconds = self.getTimeout()
+        turns = self._turns
+        when = None if seconds is None else turns.loop.time() + seconds
         try:
-            async with asyncio.timeout(seconds) as limit:
-                await self._value(function(*args, **kwargs))
+            if begins_inside(written):
+                return turns.run(lambda: self._wait(function, args, kwargs, when, name))
+            value = turns.call(function, *args, **kwargs)
+            if isinstance(value, Deferred | Coroutine) or hasattr(value, "__await__"):
+                return turns.run(lambda: self._wait(lambda: value, (), {}, when, name))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            return Failure()
+        return None
+
+    async def _wait(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, when: float | None, name: str
+    ) -> Failure | None:
+        """Call a function in the loop, and wait until `when`; with what it has failed."""
+        try:
+            async with asyncio.timeout_at(when) as limit:
+                value = function(*args, **kwargs)
+                if isinstance(value, Deferred | Coroutine) or hasattr(value, "__await__"):
+                    await value
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                name = getattr(function, "__name__", repr(function))
-                if function == self._the_test:
-                    name = self._testMethodName
+                seconds = self.getTimeout()
                 return Failure(
                     defer.TimeoutError(f"{self!r} ({name}) still running at {seconds} secs")
                 )
             return Failure()
         return None
-
-    async def _value(self, value: Any) -> None:
-        if isinstance(value, Deferred | Coroutine) or hasattr(value, "__await__"):
-            await value
 
     def assertFailure(
         self, deferred: Deferred[Any], *expectedFailures: type[BaseException]
@@ -155,3 +180,7 @@ class TestCase(_synctest.SynchronousTestCase):
         return deferred.addCallbacks(succeeded, failed)
 
     failUnlessFailure = assertFailure
+
+
+async def _begin() -> None:
+    reactor_of(asyncio.get_running_loop())

@@ -1,9 +1,9 @@
 """
 A test case that needs no loop, and how a test is run in general.
 
-`_steps` is one coroutine for both kinds of test case. What a `SynchronousTestCase`
-awaits is always there, so that its coroutine is run to its end in one go; that of
-a `TestCase` is a task on a loop of its own.
+`_steps` is the same for both kinds of test case. `_do` does one of them: here it is
+over when the function has returned, and in a `TestCase` when what it has returned has
+been waited for.
 """
 
 from __future__ import annotations
@@ -191,38 +191,32 @@ class SynchronousTestCase(Assertions):
 
     def _drive(self, reporter: Any) -> None:
         """Run the steps."""
-        steps = self._steps(reporter)
-        try:
-            steps.send(None)
-        except StopIteration:
-            return
-        steps.close()
-        raise RuntimeError("a SynchronousTestCase has waited for something")
+        self._steps(reporter)
 
-    async def _steps(self, reporter: Any) -> None:
+    def _steps(self, reporter: Any) -> None:
         """Set up, test, clean up and tear down."""
         todo = self.getTodo()
-        failure = await self._do(self.setUp)
+        failure = self._do(self.setUp)
         set_up = failure is None
         if failure is not None:
             self._tell(reporter, failure, None)
         else:
-            failure = await self._do(self._the_test)
+            failure = self._do(self._the_test)
             if failure is not None:
                 self._tell(reporter, failure, todo)
             elif todo is not None:
                 reporter.addUnexpectedSuccess(self, todo)
             else:
                 self._passed = True
-        await self._clean_up(reporter)
+        self._clean_up(reporter)
         if set_up:
-            self._tell_error(reporter, await self._do(self.tearDown))
-            await self._clean_up(reporter)  # of what was added by then
+            self._tell_error(reporter, self._do(self.tearDown))
+            self._clean_up(reporter)  # of what was added by then
 
-    async def _clean_up(self, reporter: Any) -> None:
+    def _clean_up(self, reporter: Any) -> None:
         while self._cleanups_to_come:
             function, args, kwargs = self._cleanups_to_come.pop()
-            self._tell_error(reporter, await self._do(function, *args, **kwargs))
+            self._tell_error(reporter, self._do(function, *args, **kwargs))
 
     def _the_test(self) -> Any:
         method = getattr(self, self._testMethodName)
@@ -233,18 +227,18 @@ class SynchronousTestCase(Assertions):
             )
         return method()
 
-    async def _do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Failure | None:
+    def _do(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Failure | None:
         """Do one step; what it raises."""
         try:
-            await self._value(function(*args, **kwargs))
+            self._refuse(function(*args, **kwargs))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
             return Failure()
         return None
 
-    async def _value(self, value: Any) -> None:
-        """What a step returned: there is nothing to wait for it with."""
+    def _refuse(self, value: Any) -> None:
+        """There is nothing to wait with for what a step has returned."""
         if isinstance(value, Coroutine):
             value.close()
             raise TypeError(

@@ -276,7 +276,7 @@ def test_a_connection_that_is_left_is_named_and_one_that_is_closed_is_not() -> N
 def test_each_test_has_a_loop_of_its_own_and_ends_it() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
-    def test_it(case: TestCase) -> None:
+    async def test_it(case: TestCase) -> None:
         loops.append(asyncio.get_running_loop())
 
     for _ in range(2):
@@ -311,7 +311,7 @@ def unhandled_deferred(case: Any) -> None:
 
 
 def unhandled_in_a_callback(case: Any) -> Any:
-    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+    asyncio.get_event_loop().call_soon(lambda: 1 / 0)
     return task.deferLater(reactor, 0, int)
 
 

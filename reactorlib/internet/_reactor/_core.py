@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import math
 import threading
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from zope.interface import implementer
 
-from reactorlib.internet import _current, error
+from reactorlib.internet import _current, _loops, error
 from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
 from reactorlib.internet._reactor._triggers import Triggers
@@ -34,7 +35,7 @@ from reactorlib.internet.interfaces import (
     IReactorTime,
     _ISupportsExitSignalCapturing,
 )
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import loop_here, running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -143,6 +144,10 @@ class LoopReactor:
         """Whether something waits for a loop in that thread."""
         return not self._started and self._waiting_thread == thread
 
+    def _is_between_turns(self) -> bool:
+        """Whether its loop is run by turns, in this thread, and does not run just now."""
+        return self._loop is not None and running_loop() is None and loop_here() is self._loop
+
     def _must_be_in_its_thread(self) -> None:
         """RuntimeError if the loop runs in another thread."""
         loop = self._loop
@@ -180,7 +185,8 @@ class LoopReactor:
                 `stop()`, and a second one, a moment later, to end at once. Only
                 the main thread can have them; the previous handlers are put
                 back.
-            loop_factory: what makes the loop, as `uvloop.new_event_loop`.
+            loop_factory: what makes the loop, as `uvloop.new_event_loop`; by default
+                what `REACTORLIB_LOOP` in the environment says, `asyncio` or `uvloop`.
             debug: asyncio's debug mode; None leaves it to the environment.
 
         Raises:
@@ -196,6 +202,11 @@ class LoopReactor:
                 "an asyncio loop runs here already, and the reactor works in it as it is: "
                 "leave run() out, and let whoever started the loop end it"
             )
+        if self._is_between_turns():
+            raise error.ReactorAlreadyRunning(
+                "this reactor's loop is run by whoever has called this, as a test case does: "
+                "leave run() out; a test returns a Deferred, and the loop runs until it fires"
+            )
         if self._started:
             raise error.ReactorAlreadyRunning(
                 "the reactor runs already, in another thread; use callFromThread() "
@@ -206,6 +217,8 @@ class LoopReactor:
                 raise ValueError("this reactor has a loop already, and run() cannot make another")
             given = self._given_loop
             loop_factory = lambda: given  # noqa: E731
+        elif loop_factory is None:
+            loop_factory = _loops.chosen()
         runner = asyncio.Runner(loop_factory=loop_factory, debug=debug)
         loop = self._given_loop = runner.get_loop()
         self._owned = True
@@ -308,9 +321,9 @@ class LoopReactor:
                 "an asyncio loop runs here already, and cannot run inside itself: "
                 "await something, and it goes on meanwhile"
             )
-        loop = self._given_loop
+        loop = self._loop if self._is_between_turns() else self._given_loop
         if loop is None:
-            loop = self._given_loop = asyncio.new_event_loop()
+            loop = self._given_loop = _loops.new_loop()
         if self._loop is None:
             _current.bind(loop, self)
             loop.call_soon(self._use, loop)
@@ -468,7 +481,11 @@ class LoopReactor:
         self._must_be_callable(callable)
         if self.running:
             self._must_be_in_its_thread()
-            callable(*args, **kwargs)
+            loop = self._loop
+            if loop is None or loop.is_running():
+                callable(*args, **kwargs)
+            else:  # between two turns of one that is run by turns
+                loop.call_soon(functools.partial(callable, *args, **kwargs))
             return None
         return self.addSystemEventTrigger("after", "startup", callable, *args, **kwargs)
 

@@ -34,7 +34,7 @@ from reactorlib.internet import _current, error
 from reactorlib.internet._reactor._core import LoopReactor
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import IReactorThreads
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import loop_here, running_loop
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 from reactorlib.python.threadpool import ThreadPool, _Crew
@@ -251,7 +251,7 @@ class ThreadReactor(LoopReactor):
             ReactorNotRunning: there will be none.
             RuntimeError: this is the reactor's own thread.
         """
-        if self._loop is not None and running_loop() is self._loop:
+        if self._loop is not None and loop_here() is self._loop:
             raise RuntimeError(
                 "the reactor's own thread cannot wait for the reactor: "
                 "call the function itself here, and await what it returns"

@@ -8,6 +8,7 @@ there it is made when the coroutine first has to wait, and never if it does not.
 from __future__ import annotations
 
 import functools
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import CoroutineType, GeneratorType
@@ -17,7 +18,7 @@ from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._chain import SPECIAL, UNCAUGHT, caught
 from reactorlib.internet.defer._deferred import Deferred, succeed
 from reactorlib.internet.defer._driver import CoroutineTask, Returned
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
 from reactorlib.python.failure import Failure
 
 __all__ = [
@@ -72,7 +73,14 @@ def _start(coro: Any) -> Deferred[Any]:
     context = copy_context()
     loop = running_loop()
     if loop is None:
-        return context.run(_begin, coro, context)
+        loop = loop_here() if by_turns else None
+        if loop is None:
+            return context.run(_begin, coro, context)
+        return in_a_turn(loop, _start_inside, loop, coro, context)
+    return _start_inside(loop, coro, context)
+
+
+def _start_inside(loop: AbstractEventLoop, coro: Any, context: Context) -> Deferred[Any]:
     task = CoroutineTask(coro, context)
     return _begun(task, task.run_inside(loop, context.run, task.spin, None, None))
 
@@ -138,7 +146,7 @@ def inlineCallbacks(f: Callable[_P, Any]) -> Callable[_P, Deferred[Any]]:
                 f"inlineCallbacks wants a generator function; {f!r} has no `yield`: "
                 f"it returned {gen!r}"
             )
-        if running_loop() is not None:
+        if running_loop() is not None or by_turns:
             return _start(gen)
         # As _start, without the call.
         context = copy_context()

@@ -34,7 +34,7 @@ from reactorlib.internet.defer._chain import SPECIAL, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._deferred import CancelledError, Deferred
 from reactorlib.internet.defer._futures import cancel_for_task
 from reactorlib.internet.defer._task import TaskFace
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
 from reactorlib.python.failure import Failure
 
 __all__ = ["CoroutineTask", "Returned"]
@@ -97,7 +97,7 @@ class CoroutineTask(TaskFace):
         loop = running_loop()
         if failed:
             return self.enter(loop, None, result.value.with_traceback(result.tb))
-        if self._must_cancel or (loop is not None and not self._registered):
+        if self._must_cancel or (by_turns if loop is None else not self._registered):
             return self.enter(loop, result, None)
         # As enter, run_inside and spin, for the most frequent turn: to the next Deferred that
         # has no result. The coroutine is entered directly, not by a function inside its context.
@@ -186,6 +186,10 @@ class CoroutineTask(TaskFace):
         Returns:
             its Deferred, to have its steps run, if the coroutine has ended.
         """
+        if loop is None and by_turns:
+            mine = loop_here()
+            if mine is not None:
+                return in_a_turn(mine, self.enter, mine, value, exception, entered)
         if self._must_cancel:
             self._must_cancel = False
             if not isinstance(exception, CancelledError):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from reactorlib.internet import error
 from reactorlib.internet._pipe_ends import ReadEnd, WriteEnd
 from reactorlib.internet.process._child import Child
-from reactorlib.python._asyncio import running_loop
+from reactorlib.python._asyncio import loop_here
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure, failure_of
 
@@ -100,7 +100,7 @@ class BaseProcess:
 
     def reapProcess(self) -> None:
         """See whether it has ended; it does nothing in another thread than the loop's."""
-        if self._loop is None or self._loop is running_loop():
+        if self._loop is None or self._loop is loop_here():
             self._child.reap()
 
     def _reaped(self, status: int | None) -> None:

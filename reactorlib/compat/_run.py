@@ -12,17 +12,40 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import warnings
 import zipfile
 from collections.abc import Sequence
 from importlib.machinery import BuiltinImporter, ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
-__all__ = ["run_command", "run_module", "run_script"]
+__all__ = ["make_loops_uvloops", "run_command", "run_module", "run_script"]
 
 
 #: What Python says of a program that is in no file.
 _IN_MEMORY: dict[str, Any] = {"__loader__": BuiltinImporter, "__package__": None}
+
+
+def make_loops_uvloops() -> None:
+    """
+    Let every loop that is made without saying which be uvloop's, from now on.
+
+    That is those of `asyncio.run`, of `reactor.run` and of trial's tests.
+
+    Raises:
+        ImportError: uvloop is not installed.
+    """
+    from reactorlib.internet import uvloopreactor
+
+    uvloopreactor.check()
+    import asyncio
+
+    import uvloop
+
+    with warnings.catch_warnings():
+        # Deprecated from Python 3.14 on, where nothing else does it for code that is not ours.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
 
 def run_command(source: str, arguments: Sequence[str]) -> None:

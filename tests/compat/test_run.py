@@ -145,7 +145,58 @@ def test_twisted_can_run_as_a_module_itself(folder: Path) -> None:
     assert printed == run("-m", "reactorlib", "--help", cwd=folder)[0]
 
 
-@pytest.mark.parametrize("wrong", [[], ["-m"], ["-c"], ["--unknown"]], ids=" ".join)
+LOOPS = """
+import asyncio, sys, unittest
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+def tell(where):
+    print(where, type(asyncio.get_running_loop()).__module__.partition(".")[0])
+
+async def main():
+    tell("asyncio.run")
+
+asyncio.run(main())
+reactor.callWhenRunning(tell, "reactor.run")
+reactor.callWhenRunning(reactor.stop)
+reactor.run()
+
+class SomeTests(TestCase):
+    def test_loop(self):
+        tell("trial")
+
+SomeTests("test_loop").run(unittest.TestResult())
+print(sys.argv)
+"""
+
+
+@pytest.mark.parametrize("how", [["loops.py"], ["-m", "loops"]], ids=" ".join)
+def test_its_loops_can_be_uvloops(how: list[str], folder: Path) -> None:
+    pytest.importorskip("uvloop")
+    (folder / "loops.py").write_text(LOOPS)
+    own = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder)
+    loops = [f"{where} asyncio" for where in ("asyncio.run", "reactor.run", "trial")]
+    assert own[0].splitlines()[:3] == loops
+    fast = run("-W", "error", "-m", "reactorlib.compat", "--uvloop", *how, "a", cwd=folder)
+    changed = own[0].replace("run asyncio", "run uvloop").replace("trial asyncio", "trial uvloop")
+    assert fast == (changed, "", 0)
+
+
+def test_without_uvloop_it_says_what_to_install(folder: Path) -> None:
+    code = """
+        import sys
+        sys.modules["uvloop"] = None
+        from reactorlib.compat.__main__ import main
+        main(["--uvloop", "program.py"])
+    """
+    printed, errors, status = run("-", cwd=folder, code=code)
+    assert (printed, status) == ("", 1)
+    assert "uvloop is not installed: pip install 'reactorlib[fast]'" in errors
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["-m"], ["-c"], ["--unknown"], ["--uvloop"], ["--uvloop", "-m"]], ids=" ".join
+)
 def test_a_wrong_command_line(wrong: list[str], folder: Path) -> None:
     printed, errors, status = run("-m", "reactorlib.compat", *wrong, cwd=folder)
     assert (printed, status) == ("", 2)

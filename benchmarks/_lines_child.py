@@ -22,12 +22,14 @@ CONTENT = b"x" * 80
 
 WIRE: dict[str, bytes] = {
     "lines": CONTENT + b"\r\n",
+    "only-lines": CONTENT + b"\r\n",
     "int32": struct.pack("!I", len(CONTENT)) + CONTENT,
     "netstrings": b"%d:%b," % (len(CONTENT), CONTENT),
 }
 
 RECEIVERS = {
     "lines": "LineReceiver",
+    "only-lines": "LineOnlyReceiver",
     "int32": "Int32StringReceiver",
     "netstrings": "NetstringReceiver",
 }
@@ -107,7 +109,12 @@ class RawNetstrings(Raw):
         raise NotImplementedError
 
 
-RAW: dict[str, type[Any]] = {"lines": RawLines, "int32": RawInt32, "netstrings": RawNetstrings}
+RAW: dict[str, type[Any]] = {
+    "lines": RawLines,
+    "only-lines": RawLines,
+    "int32": RawInt32,
+    "netstrings": RawNetstrings,
+}
 
 
 def main(peer: str, format: str, chunk: int, count: int, repeats: int) -> None:

@@ -42,6 +42,7 @@ class Format:
 
 FORMATS = {
     "lines": Format("lines", (Target(TWISTED, 4), Target(RAW, round(1 / 1.5, 2)))),
+    "only-lines": Format("lines of a LineOnlyReceiver", ()),
     "int32": Format(
         "strings after a 32-bit length", (Target(TWISTED, 2.2), Target(RAW, round(1 / 1.1, 2)))
     ),

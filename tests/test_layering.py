@@ -44,6 +44,7 @@ EXTRAS = {
     "conch/manhole/_prompt.py": {"prompt_toolkit", "pygments"},
     "internet/_tls/_crypto.py": {"cryptography"},
     "internet/inotify.py": {"asyncinotify"},
+    "compat/_run.py": {"uvloop"},
     "internet/uvloopreactor.py": {"uvloop"},
     "persisted/_encryption.py": {"cryptography"},
     "scripts/trial.py": {"uvloop"},

@@ -12,6 +12,7 @@ members and arguments are those that `dir()` and `inspect.signature()` tell of.
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import importlib
 import inspect
@@ -19,6 +20,7 @@ import json
 import pkgutil
 import subprocess
 import sys
+import textwrap
 import typing
 import warnings
 from collections.abc import Iterator
@@ -117,7 +119,9 @@ def survey_reactorlib(wanted: dict[str, Any]) -> dict[str, Any]:
             found[name] = str(error)
             continue
         found[name] = {
-            each: describe(getattr(module, each)) for each in names if hasattr(module, each)
+            each: with_attributes(describe(getattr(module, each)), getattr(module, each))
+            for each in names
+            if hasattr(module, each)
         }
     return found
 
@@ -142,14 +146,40 @@ def describe(value: Any) -> Described:
     return described
 
 
+def with_attributes(described: Described, value: Any) -> Described:
+    """The same, with what the methods of a class of reactorlib's set on its instances."""
+    if inspect.isclass(value) and "members" in described:
+        for each in value.__mro__:
+            if each.__module__.split(".")[0] == "reactorlib":
+                for name in set_on_self(each):
+                    described["members"].setdefault(name, None)
+    return described
+
+
+def set_on_self(class_: type) -> Iterator[str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(class_)))
+    except OSError:
+        return  # one that is made when the program runs
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and getattr(node.value, "id", None) == "self"
+            and not node.attr.startswith("_")
+        ):
+            yield node.attr
+
+
 def arguments(value: Any) -> list[str] | None:
     """The names of the arguments, without `self`; None if it takes none by name or any."""
+    first = 1 if isinstance(value, classmethod) else 0  # however it is called
     if isinstance(value, classmethod | staticmethod):
         value = value.__func__
     if not callable(value):
         return None
     try:
-        taken = inspect.signature(value).parameters.values()
+        taken = list(inspect.signature(value).parameters.values())[first:]
     except (ValueError, TypeError):
         return None
     if any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in taken):
@@ -205,6 +235,19 @@ what is said behind it. *Absent*: there is none. How what is present behaves dif
 
 `twisted.version` and `twisted.copyright`, which say which Twisted there is, are there under
 [the alias](alias.md) only.
+
+What is absent in a package that is here, or lacks something, is so for one of these reasons:
+
+- It is how Twisted's own reactors and transports work inside (`doRead`, `doIteration`,
+  `internet.process.ProcessReader`, `internet.tcp.Connection`). Here the loop and its transports do
+  that.
+- It is a loop or a toolkit that is not here (GTK, wxPython, Windows' own), or a device
+  (`serialport`).
+- It is pyOpenSSL's (`KeyPair(osslpkey)`), or of the time before Python's own `enum`
+  (`iterconstants`; `python.constants` has it).
+- It is deprecated (`Deferred.callbacks`, `Failure.stack`), a constant of Windows, or something that
+  a module has only for itself and that is not documented.
+- An argument has another name. It can be given by its position.
 
 This page is made by `python docs/porting/_generate.py`, from what an installed Twisted says of
 itself under Python {python} on {system}. Private modules, tests and plugins are left out.

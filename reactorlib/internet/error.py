@@ -217,6 +217,8 @@ class PeerVerifyError(VerifyError):
 class CertificateError(Exception):
     """The peer's certificate is not for the host that was asked for."""
 
+    MESSAGE = "We did not find a certificate where we expected to find one."
+
 
 _CONNECT_ERRORS: dict[int, type[ConnectError]] = {
     errno.ENETUNREACH: NoRouteError,

@@ -112,6 +112,8 @@ class LogBeginner:
             )
             return
         self._begun_at = here
+        if isinstance(self._publisher, _GlobalPublisher) and logging.lastResort is not None:
+            logging.lastResort.addFilter(_not_shown)
         self._publisher.removeObserver(self.temporary)
         if not discardBuffer:
             self._buffer.replayTo(LogPublisher(*observers))
@@ -154,6 +156,18 @@ class LogBeginner:
             )
         else:
             self._showwarning_before(message, category, filename, lineno, file, line)
+
+
+def _not_shown(record: logging.LogRecord) -> bool:
+    """
+    Whether `logging`, which no program has set up, is to show a record on standard error.
+
+    Not what observers have been shown already; where standard error is taken for them,
+    they would be shown it again.
+    """
+    if not globalLogBeginner.begun:
+        return True
+    return _report.shown.exception is None and not hasattr(record, "log_event")
 
 
 def _error_text(event: LogEvent) -> str:

@@ -36,8 +36,9 @@ from reactorlib.logger import LogLevel as NewLogLevel
 from reactorlib.logger import LogPublisher as NewPublisher
 from reactorlib.logger._legacy import publishToNewObserver
 from reactorlib.python import _report, context
-from reactorlib.python._traceback import safe_repr, safe_str
+from reactorlib.python._traceback import safe_repr
 from reactorlib.python.failure import Failure
+from reactorlib.python.reflect import safe_str
 
 __all__ = [
     "DefaultObserver",
@@ -246,7 +247,9 @@ class LogPublisher:
         """Begin to log to an observer."""
         wrapped = LegacyLogObserverWrapper(other)
         self._wrapped.append((other, wrapped))
-        self._beginner.beginLoggingTo([wrapped], redirectStandardIO=bool(setStdout))
+        self._beginner.beginLoggingTo(
+            [wrapped], discardBuffer=True, redirectStandardIO=bool(setStdout)
+        )
         self._beginner._take_warnings()
 
     def _stopLogging(self) -> None:
@@ -490,7 +493,7 @@ def startLogging(file: IO[Any], *a: Any, **kw: Any) -> FileLogObserver | None:
 
 def startLoggingWithObserver(observer: LegacyObserver, setStdout: int = 1) -> None:
     """
-    Log to an observer, first what was logged before.
+    Log to an observer. It is not given what was logged before.
 
     Args:
         setStdout: what is printed is logged as well.

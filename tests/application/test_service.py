@@ -78,6 +78,19 @@ def test_children_start_in_order_and_stop_in_reverse_without_a_loop() -> None:
     assert log[4:] == ["stop b", "stop a"]
 
 
+def test_children_that_were_added_by_addService_start_and_stop_too() -> None:
+    """Programs do that, and set no parent."""
+    log: list[str] = []
+    parent = MultiService()
+    child = Told(log, "a")
+    parent.addService(child)
+    assert child.parent is None
+    parent.startService()
+    assert log == ["start a"]
+    parent.stopService()
+    assert log == ["start a", "stop a"]
+
+
 def test_a_child_starts_when_the_one_before_has_started() -> None:
     log: list[str] = []
     slow: Deferred[None] = Deferred()

@@ -282,6 +282,96 @@ def test_it_refuses_where_twisted_has_been_imported(tmp_path: Path) -> None:
 
 
 @needs_twisted
+@pytest.mark.parametrize("maker", ["asyncio", "uvloop"])
+def test_both_work_in_the_loop_of_twisteds_reactor(maker: str, tmp_path: Path) -> None:
+    """A server of reactorlib's, a client of Twisted's, and each awaits the other's Deferreds."""
+    if maker == "uvloop":
+        pytest.importorskip("uvloop")
+    code = """
+        import asyncio, sys
+        from twisted.internet import asyncioreactor
+        loop = __import__(sys.argv[1]).new_event_loop()
+        asyncioreactor.install(loop)
+        from twisted.internet import defer as theirs, reactor as their_reactor
+        from twisted.internet.endpoints import clientFromString, connectProtocol
+        from twisted.internet.protocol import Protocol as TheirProtocol
+        from reactorlib.internet import defer as ours, reactor as our_reactor
+        from reactorlib.internet.protocol import Factory, Protocol
+
+        class Echo(Protocol):
+            def dataReceived(self, data):
+                self.transport.write(data)
+
+        class Ask(TheirProtocol):
+            def __init__(self):
+                self.answered = theirs.Deferred()
+
+            def dataReceived(self, data):
+                self.answered.callback(data)
+
+        def failing(library):
+            d = library.Deferred()
+            d.errback(KeyError(library.__name__))
+            return d
+
+        async def in_reactorlib():
+            assert asyncio.get_running_loop() is loop
+            await ours.Deferred.fromFuture(asyncio.ensure_future(asyncio.sleep(0)))
+            port = our_reactor.listenTCP(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+            where = clientFromString(their_reactor, f"tcp:127.0.0.1:{port.getHost().port}")
+            asker = await connectProtocol(where, Ask()).asFuture(loop)
+            asker.transport.write(b"hello")
+            async with asyncio.timeout(20):
+                print(await asker.answered.asFuture(loop))
+            asker.transport.loseConnection()
+            try:
+                await failing(theirs).asFuture(loop)
+            except KeyError as error:
+                print(error)
+            await port.stopListening()
+            return "done"
+
+        async def in_twisted():
+            d = ours.ensureDeferred(in_reactorlib())
+            print(await theirs.Deferred.fromFuture(d.asFuture(loop)))
+            later = ours.Deferred()
+            our_reactor.callLater(0, later.callback, "later")
+            print(await theirs.Deferred.fromFuture(asyncio.ensure_future(later)))
+            try:
+                await theirs.Deferred.fromFuture(failing(ours).asFuture(loop))
+            except KeyError as error:
+                print(error)
+            never = ours.Deferred(lambda d: print("cancelled"))
+            waiting = theirs.Deferred.fromFuture(never.asFuture(loop))
+            waiting.addErrback(lambda reason: print(reason.type.__name__))
+            waiting.cancel()
+            await theirs.Deferred.fromFuture(asyncio.ensure_future(asyncio.sleep(0)))
+
+        def start():
+            d = theirs.ensureDeferred(in_twisted())
+            d.addErrback(lambda reason: print(reason.getTraceback()))
+            d.addBoth(lambda _: their_reactor.stop())
+
+        # Not `callWhenRunning`: Twisted calls that before its loop runs.
+        their_reactor.callLater(0, start)
+        their_reactor.run()
+        # asyncioreactor leaves its loop as it is.
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    """
+    printed = succeed(code, tmp_path, maker)
+    assert printed.splitlines() == [
+        "b'hello'",
+        "'twisted.internet.defer'",
+        "done",
+        "later",
+        "'reactorlib.internet.defer'",
+        "cancelled",
+        "CancelledError",
+    ]
+
+
+@needs_twisted
 def test_twisted_itself_is_not_to_be_seen(tmp_path: Path) -> None:
     """What this library lacks is not there, although Twisted is installed."""
     code = """

@@ -145,6 +145,48 @@ def test_twisted_can_run_as_a_module_itself(folder: Path) -> None:
     assert printed == run("-m", "reactorlib", "--help", cwd=folder)[0]
 
 
+LOOPS = """
+import asyncio, sys, unittest
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+def tell(where):
+    print(where, type(asyncio.get_running_loop()).__module__.partition(".")[0])
+
+async def main():
+    tell("asyncio.run")
+
+asyncio.run(main())
+reactor.callWhenRunning(tell, "reactor.run")
+reactor.callWhenRunning(reactor.stop)
+reactor.run()
+
+class SomeTests(TestCase):
+    async def test_loop(self):
+        tell("trial")
+
+SomeTests("test_loop").run(unittest.TestResult())
+print(sys.argv)
+"""
+
+
+@pytest.mark.parametrize("how", [["loops.py"], ["-m", "loops"]], ids=" ".join)
+def test_its_loops_can_be_uvloops(
+    how: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one that asyncio makes without us."""
+    pytest.importorskip("uvloop")
+    (folder / "loops.py").write_text(LOOPS)
+    own = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder)
+    loops = [f"{where} asyncio" for where in ("asyncio.run", "reactor.run", "trial")]
+    assert own[0].splitlines()[:3] == loops
+    monkeypatch.setenv("REACTORLIB_LOOP", "uvloop")
+    fast = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder)
+    changed = own[0].replace("reactor.run asyncio", "reactor.run uvloop")
+    changed = changed.replace("trial asyncio", "trial uvloop")
+    assert fast == (changed, "", 0)
+
+
 @pytest.mark.parametrize("wrong", [[], ["-m"], ["-c"], ["--unknown"]], ids=" ".join)
 def test_a_wrong_command_line(wrong: list[str], folder: Path) -> None:
     printed, errors, status = run("-m", "reactorlib.compat", *wrong, cwd=folder)

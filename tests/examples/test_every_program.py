@@ -53,7 +53,13 @@ CLIENTS: dict[str, list[str]] = {
 
 def test_every_program_is_known_here() -> None:
     programs = {path.name for path in EXAMPLES.glob("*.py")}
-    others = {"web_chat.py", "three_ways.py", "test_echo_trial.py", "saved_quotes.py"}
+    others = {
+        "web_chat.py",
+        "link_check.py",
+        "three_ways.py",
+        "test_echo_trial.py",
+        "saved_quotes.py",
+    }
     assert programs == {*SERVERS, *CLIENTS, *others}
 
 

@@ -351,20 +351,39 @@ def test_basic_config_alone_shows_everything() -> None:
 
 
 def test_a_program_that_begins_logging_to_a_file_sees_each_thing_once() -> None:
+    """From then on; what was logged before is not for the file. Reports are things, too."""
     done = run(
         """
-        import sys
+        import gc, sys
         from reactorlib.python import log
+        from reactorlib.internet import reactor
+        from reactorlib.internet.defer import fail
         log.msg("early")
         log.startLogging(sys.stdout)
         log.msg("late")
         print("printed")
+        print("to standard error", file=sys.stderr)
         log.err(ValueError("bad"))
+        fail(ValueError("forgotten")); gc.collect()
+        reactor.callLater(0, int, "no number")
+        reactor.callLater(0, reactor.stop)
+        reactor.run()
         """
     )
     assert done.stderr == ""
-    for text in ("early", "late", "printed", "ValueError: bad", "Log opened."):
+    assert "early" not in done.stdout
+    texts = ("late", "printed", "to standard error", "ValueError: bad", "Log opened.")
+    for text in (*texts, "ValueError: forgotten", "base 10: 'no number'"):
         assert done.stdout.count(text) == 1, text
+
+
+def test_bytes_in_a_message_are_text() -> None:
+    """Old programs log what they have received."""
+    for message, text in (
+        ((b"RECV " + "\xe9".encode(), 7), "RECV \xe9 7"),
+        ((b"\xff",), "b'\\xff'"),
+    ):
+        assert log.textFromEventDict({"message": message, "isError": 0}) == text
 
 
 def test_without_any_setting_errors_are_shown_once() -> None:

@@ -88,7 +88,7 @@ class MultiService(Service):
 
     async def _start_children(self) -> None:
         for service in list(self.services):
-            if service.parent is self and service not in self._begun:
+            if service in self.services and service not in self._begun:
                 await self._begin(service, service.startService)
 
     def _begin(self, service: Any, how: Any) -> Deferred[None]:

@@ -244,11 +244,11 @@ class CertificateOptions:
         """
         return self._context(isClient, ())
 
-    def serverConnectionForTLS(self, tlsProtocol: Any) -> ssl.SSLContext:
+    def serverConnectionForTLS(self, protocol: Any) -> ssl.SSLContext:
         """The settings of a server's connection: an `ssl.SSLContext`."""
         return self.getContext()
 
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> tuple[ssl.SSLContext, str | None]:
+    def clientConnectionForTLS(self, protocol: Any) -> tuple[ssl.SSLContext, str | None]:
         """The settings of a client's connection: an `ssl.SSLContext`, and no host name."""
         return self.getContext(isClient=True), None
 

@@ -34,6 +34,7 @@ from reactorlib.internet.interfaces._names import (
     IReactorPluggableNameResolver,
     IReactorPluggableResolver,
     IResolutionReceiver,
+    IResolver,
     IResolverSimple,
 )
 from reactorlib.internet.interfaces._processes import (
@@ -141,6 +142,7 @@ __all__ = [
     "IReadDescriptor",
     "IReadWriteDescriptor",
     "IResolutionReceiver",
+    "IResolver",
     "IResolverSimple",
     "ISSLTransport",
     "IStreamClientEndpoint",

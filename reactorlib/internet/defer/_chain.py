@@ -3,9 +3,10 @@ The callback chain: what it holds, and how its steps are run.
 
 A chain has a result or it has none yet (`called`), and a list of steps that
 wait for it. Steps run as soon as there is a result, in order, each once, inline
-in whoever provided the result. A step is a pair:
+in whoever provided the result. A step is the callback alone, where there is no
+errback, or else a pair:
 
-- `(callback, errback)`, either may be None: takes the result, gives the next one.
+- `(callback, errback)`, the former may be None: takes the result, gives the next one.
 - `(outer, CHAIN)`: the chain `outer` waits for this one, because one of its
   callbacks returned it. It takes the result over and leaves None behind.
 - `(waiter, WAITER)`: a coroutine or a future waits. It sees the result and
@@ -44,11 +45,21 @@ from typing import Any
 from reactorlib.python._report import report
 from reactorlib.python.failure import SPECIAL, Failure, counter, new_failure
 
-__all__ = ["CHAIN", "SPECIAL", "UNCAUGHT", "WAITER", "Chain", "caught", "remember", "stack"]
+__all__ = [
+    "CHAIN",
+    "SETTLED",
+    "SPECIAL",
+    "UNCAUGHT",
+    "WAITER",
+    "Chain",
+    "caught",
+    "remember",
+    "stack",
+]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
-_Step = tuple[Any, Any]
+_Step = Callable[[Any], Any] | tuple[Any, Any]
 
 #: In place of an errback: what the other half of the step is.
 CHAIN = object()
@@ -61,6 +72,11 @@ UNCAUGHT = (KeyboardInterrupt, SystemExit)
 #: to be ignored.
 ASKED = object()
 SURPRISE = object()
+
+#: In place of the canceller: there is nothing to cancel, nor to look at, for the result is
+#: an ordinary one, all steps have run, and the chain is not paused. One that is like that
+#: need not have this; one that has it is like that.
+SETTLED = object()
 
 #: In `_note`: the Deferred has remembered where it was made, and is to remember
 #: where it is fired.
@@ -107,7 +123,7 @@ class _Interrupted(list[_Step]):
 
     def append(self, step: _Step, /) -> None:
         super().append(step)
-        self._chain._run()
+        self._chain._run_left()
 
 
 class _Gone:
@@ -158,7 +174,7 @@ class Chain:
     #: each time it is paused; -1 where a KeyboardInterrupt has left some.
     _held: int
     #: What to ask when it is cancelled: a function; or what drives the coroutine whose
-    #: outcome this is; or one of ASKED and SURPRISE.
+    #: outcome this is; or one of ASKED, SURPRISE and SETTLED.
     _canceller: Any
     #: What is out of the ordinary, if anything is: before there is a result, REMEMBERS
     #: or the chain that `chainDeferred` has tied this one to; afterwards the failure
@@ -230,8 +246,8 @@ class Chain:
 
     def _run(self) -> None:
         """Run the steps, and those of every Deferred that waited for this one."""
-        if self._held == -1:
-            self._held = 0
+        if self._canceller is SETTLED:
+            self._canceller = None
         current = self
         while not current._held:
             current._held = 1
@@ -250,22 +266,26 @@ class Chain:
                 current = awaken
                 continue
             # The only one. As _advance does it, without an iterator.
-            callback, errback = step
             result = current.result
             awaken = None
             try:
                 failed = type(result) in SPECIAL and isinstance(result, Failure)
-                if errback is WAITER:
-                    if failed:
-                        current._see(result)
-                    awaken = callback.resume(result, failed)
-                elif errback is CHAIN:
-                    awaken = current._hand_over(callback)
-                    result = None
+                if type(step) is not tuple:
+                    if not failed:
+                        result = step(result)
                 else:
-                    function = errback if failed else callback
-                    if function is not None:
-                        result = function(result)
+                    callback, errback = step
+                    if errback is WAITER:
+                        if failed:
+                            current._see(result)
+                        awaken = callback.resume(result, failed)
+                    elif errback is CHAIN:
+                        awaken = current._hand_over(callback)
+                        result = None
+                    elif failed:
+                        result = errback(result)
+                    elif callback is not None:
+                        result = callback(result)
             except UNCAUGHT:
                 current._interrupted()
                 raise
@@ -282,6 +302,12 @@ class Chain:
             if awaken is None:
                 return
             current = awaken
+
+    def _run_left(self) -> None:
+        """Run the steps that a KeyboardInterrupt has left."""
+        if self._held == -1:
+            self._held = 0
+        self._run()
 
     def _all_steps(self) -> Iterator[_Step]:
         """An iterator over the steps, and over what is added to them meanwhile."""
@@ -306,9 +332,10 @@ class Chain:
         while True:
             try:
                 if failed:
-                    for callback, errback in steps:
-                        if errback is None:
+                    for step in steps:
+                        if type(step) is not tuple:
                             continue
+                        callback, errback = step
                         if errback is WAITER:
                             self._see(result)
                             awaken = callback.resume(result, True)
@@ -326,8 +353,11 @@ class Chain:
                         self._end()
                         return None
                 else:
-                    for callback, errback in steps:
-                        if errback is not None:
+                    for step in steps:
+                        if type(step) is not tuple:
+                            result = step(result)
+                        else:
+                            callback, errback = step
                             if errback is WAITER:
                                 awaken = callback.resume(result, False)
                                 if awaken is None and self._held == 1:
@@ -339,18 +369,14 @@ class Chain:
                                 break
                             if callback is None:
                                 continue
-                        result = callback(result)
+                            result = callback(result)
                         if type(result) in SPECIAL:
                             # As _take, for what is most frequent.
-                            if type(result) is not deferred or not result.called or result._held:
+                            if type(result) is not deferred or result._canceller is not SETTLED:
                                 break
                             returned = result
                             result = returned.result
                             returned.result = None
-                            if returned._note is not None:
-                                returned._handled()
-                            if type(result) in SPECIAL:
-                                break
                         self.result = result
                         if self._held != 1:
                             break
@@ -487,7 +513,7 @@ class Chain:
     def _settled(self) -> bool:
         """Whether `result` is final for now: all steps have run."""
         if self._held == -1:
-            self._run()  # a KeyboardInterrupt had come between
+            self._run_left()
         return self.called and not self._held
 
     # -- who answers for a failure --------------------------------------------

@@ -28,6 +28,7 @@ from reactorlib.internet.defer._chain import (
     ASKED,
     CHAIN,
     REMEMBERS,
+    SETTLED,
     SPECIAL,
     SURPRISE,
     UNCAUGHT,
@@ -189,7 +190,10 @@ class Deferred(Chain, Generic[T]):
             callback = _with_arguments(callback, callbackArgs or (), callbackKeywords or {})
         if errback is not None and (errbackArgs or errbackKeywords):
             errback = _with_arguments(errback, errbackArgs or (), errbackKeywords or {})
-        self._add_step((callback, errback))
+        if errback is not None:
+            self._add_step((callback, errback))
+        elif callback is not None:
+            self._add_step(callback)
         return self
 
     @overload
@@ -215,20 +219,20 @@ class Deferred(Chain, Generic[T]):
     ) -> Deferred[_Next]: ...
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step for success; a failure passes it."""
-        if args or kwargs:
+        if args or kwargs or callback is None:
             callback = _with_arguments(callback, args, kwargs)
         # As _add_step, without the call: this is the busiest line of many programs.
         steps = self._steps
         if steps is not None:
-            steps.append((callback, None))
+            steps.append(callback)
         elif self._step is None:
-            self._step = (callback, None)
+            self._step = callback
             if self.called:
                 self._run()
         elif self.called:
-            self._add_step((callback, None))
+            self._add_step(callback)
         else:
-            self._steps = [self._step, (callback, None)]
+            self._steps = [self._step, callback]
             self._step = None
         return self
 
@@ -325,13 +329,17 @@ class Deferred(Chain, Generic[T]):
                 )
             self._fire(result)
             return
-        # As _fire and _give, without the calls: each Deferred comes by here.
+        # As _fire and _give, without the calls: each Deferred comes by here. The canceller
+        # goes last, since nobody asks it any more.
         self.called = True
-        self._canceller = None
         self.result = result
         step = self._step
         if step is None:
-            if self._steps is not None and not self._held:
+            if self._steps is None:
+                self._canceller = SETTLED
+                return
+            self._canceller = None
+            if not self._held:
                 self._held = 1
                 steps = iter(self._steps)
                 awaken = self._advance(steps)
@@ -341,29 +349,33 @@ class Deferred(Chain, Generic[T]):
         # The only step. As _run, for one that is plain or waits: without its frame, and
         # without asking what only failures need.
         self._held = 1
-        callback, errback = step
         awaken = None
         try:
-            if errback is None:
-                result = callback(result)
-            elif errback is WAITER:
-                awaken = callback.resume(result, False)
-            elif errback is CHAIN:
-                awaken = self._hand_over(callback)
-                result = None  # type: ignore[assignment]  # whatever steps give, from here on
-            elif callback is not None:
-                result = callback(result)
+            if type(step) is not tuple:
+                result = step(result)
+            else:
+                callback, errback = step
+                if errback is WAITER:
+                    awaken = callback.resume(result, False)
+                elif errback is CHAIN:
+                    awaken = self._hand_over(callback)
+                    result = None  # type: ignore[assignment]  # whatever steps give, from here on
+                elif callback is not None:
+                    result = callback(result)
         except UNCAUGHT:
+            self._canceller = None
             self._interrupted()
             raise
         except BaseException as exception:
             result = caught(exception)
         if type(result) in SPECIAL or self._steps is not None:
+            self._canceller = None
             awaken = self._go_on(result, awaken)
         else:
             self.result = result
             self._step = None
             self._held = 0
+            self._canceller = SETTLED
         if awaken is not None:
             awaken._run()
 
@@ -412,6 +424,8 @@ class Deferred(Chain, Generic[T]):
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
         self._held = max(self._held, 0) + 2
+        if self._canceller is SETTLED:
+            self._canceller = None
         self._all_steps()  # whoever runs the only one sees by that
 
     def unpause(self) -> None:
@@ -555,6 +569,8 @@ class Deferred(Chain, Generic[T]):
         return self.addBoth(translate)
 
     def __await__(self) -> Generator[Any, Any, T]:
+        if self._canceller is SETTLED:
+            return self.result  # type: ignore[no-any-return]  # a T by now
         if self.called and not self._held:
             result: Any = self.result
             if type(result) in SPECIAL and isinstance(result, Failure):
@@ -564,7 +580,7 @@ class Deferred(Chain, Generic[T]):
                     raise result.value.with_traceback(result.tb)
                 finally:
                     del self, result
-            return result  # type: ignore[no-any-return]  # a T by now
+            return result  # type: ignore[no-any-return]  # as above
         loop = running_loop()
         if loop is not None:
             task = asyncio.current_task(loop)
@@ -634,10 +650,10 @@ class Deferred(Chain, Generic[T]):
         if self._held != 1:
             return self._settled()
         steps = [self._step] if self._steps is None else self._steps
-        for waiter, errback in reversed(steps):
-            if errback is not WAITER:
+        for step in reversed(steps):
+            if type(step) is not tuple or step[1] is not WAITER:
                 return False
-            if getattr(waiter, "_running", False):
+            if getattr(step[0], "_running", False):
                 break
         return True
 
@@ -675,7 +691,8 @@ class Deferred(Chain, Generic[T]):
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
-        for waiter, _ in self._all_steps():
+        for step in self._all_steps():
+            waiter = step[0] if type(step) is tuple else None
             if isinstance(waiter, DoneCallback) and waiter.fn == fn:
                 waiter.fn = None
                 found += 1
@@ -705,8 +722,9 @@ def succeed(result: T) -> Deferred[T]:
         d = _new(Deferred)
         d.called = True
         d.result = result
-        d._step = d._steps = d._canceller = d._note = None
+        d._step = d._steps = d._note = None
         d._held = 0
+        d._canceller = SETTLED
     return d
 
 

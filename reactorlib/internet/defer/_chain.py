@@ -13,6 +13,7 @@ errback, or else a pair:
   leaves it in place, so that any number of waiters and later callbacks see it
   too. `waiter.resume(result, failed)` may answer with a chain that it has
   provided with a result and whose steps are to run next.
+- `(future, FUTURE)`: a future of asyncio's waits likewise.
 
 Most Deferreds ever have one step, and most steps are callbacks that return
 something plain; both are done in the fewest lines that will do, since a line is
@@ -47,6 +48,7 @@ from reactorlib.python.failure import SPECIAL, Failure, counter, new_failure
 
 __all__ = [
     "CHAIN",
+    "FUTURE",
     "SETTLED",
     "SPECIAL",
     "UNCAUGHT",
@@ -64,6 +66,7 @@ _Step = Callable[[Any], Any] | tuple[Any, Any]
 #: In place of an errback: what the other half of the step is.
 CHAIN = object()
 WAITER = object()
+FUTURE = object()
 
 UNCAUGHT = (KeyboardInterrupt, SystemExit)
 
@@ -75,7 +78,7 @@ SURPRISE = object()
 
 #: In place of the canceller: there is nothing to cancel, nor to look at, for the result is
 #: an ordinary one, all steps have run, and the chain is not paused. One that is like that
-#: need not have this; one that has it is like that.
+#: need not have this; one that has it is like that, and may lack `_held` and `_note`.
 SETTLED = object()
 
 #: In `_note`: the Deferred has remembered where it was made, and is to remember
@@ -89,6 +92,8 @@ SPECIAL.add(CoroutineType)
 #: Runs a coroutine for a Deferred, and the class of what drives it, which stands
 #: for the canceller. Set by `_coroutine` and `_driver`, which build on this module.
 run_coroutine: Callable[[Any], Any] = NotImplemented
+#: Gives a future a failure. Set by `_futures`.
+fail_future: Callable[[Any, Failure], None] = NotImplemented
 driver: type = NotImplemented
 
 #: The class `Deferred`; to ask for it takes less than to ask for `Chain` and what is derived.
@@ -199,11 +204,13 @@ class Chain:
     @property
     def paused(self) -> int:
         """How often it has been paused; steps run at 0 only."""
-        return max(self._held, 0) >> 1
+        return 0 if self._canceller is SETTLED else max(self._held, 0) >> 1
 
     @property
     def _chainedTo(self) -> Chain | None:
         """The chain that this one waits for, if it does."""
+        if self._canceller is SETTLED:
+            return None
         other = self._note
         if self.called:
             other = self.result if self._held > 1 else None
@@ -219,6 +226,11 @@ class Chain:
             self._step = None
         if self.called:
             self._run()
+
+    def _unsettle(self) -> None:
+        """Something is to change, for one that was settled."""
+        self._canceller = self._note = None
+        self._held = 0
 
     def _drop_waiter(self, step: _Step) -> None:
         """A waiter waits no longer. A failure still counts as seen: it was cancelled for it."""
@@ -247,7 +259,7 @@ class Chain:
     def _run(self) -> None:
         """Run the steps, and those of every Deferred that waited for this one."""
         if self._canceller is SETTLED:
-            self._canceller = None
+            self._unsettle()
         current = self
         while not current._held:
             current._held = 1
@@ -257,7 +269,7 @@ class Chain:
                     current._end()
                     return
                 steps = iter(current._steps)
-                awaken = current._advance(steps)
+                awaken = current._advance(steps, current.result)
                 if awaken is None:
                     return
                 if current._held & 1:
@@ -279,6 +291,8 @@ class Chain:
                         if failed:
                             current._see(result)
                         awaken = callback.resume(result, failed)
+                    elif errback is FUTURE:
+                        current._resolve(callback, result, failed)
                     elif errback is CHAIN:
                         awaken = current._hand_over(callback)
                         result = None
@@ -319,19 +333,23 @@ class Chain:
                 self._step = None
         return iter(steps)
 
-    def _advance(self, steps: Iterator[_Step]) -> Chain | None:
+    def _advance(self, steps: Iterator[_Step], result: Any) -> Chain | None:
         """
         Run steps until they end or stop.
+
+        Args:
+            steps: those that are left.
+            result: the chain's result so far.
 
         Returns:
             a chain whose steps are to run before the rest of these.
         """
-        result = self.result
         failed = type(result) in SPECIAL and isinstance(result, Failure)
         awaken: Chain | None = None
         while True:
             try:
                 if failed:
+                    step: Any
                     for step in steps:
                         if type(step) is not tuple:
                             continue
@@ -341,6 +359,9 @@ class Chain:
                             awaken = callback.resume(result, True)
                             if awaken is None and self._held == 1:
                                 continue
+                        elif errback is FUTURE:
+                            self._resolve(callback, result, True)
+                            continue
                         elif errback is CHAIN:
                             awaken = self._hand_over(callback)
                             result = None
@@ -363,6 +384,9 @@ class Chain:
                                 if awaken is None and self._held == 1:
                                     continue
                                 break
+                            if errback is FUTURE:
+                                self._resolve(callback, result, False)
+                                continue
                             if errback is CHAIN:
                                 awaken = self._hand_over(callback)
                                 result = None
@@ -429,7 +453,7 @@ class Chain:
         steps = iter(self._steps)
         next(steps)
         if awaken is None and self._held == 1:
-            awaken = self._advance(steps)
+            awaken = self._advance(steps, result)
         elif awaken is None or not _left(steps):
             self._stop(steps)
         if awaken is not None:
@@ -484,6 +508,9 @@ class Chain:
             returned = run_coroutine(returned)
         if not isinstance(returned, Chain):
             return returned
+        if returned._canceller is SETTLED:
+            result, returned.result = returned.result, None
+            return result
         if returned.called and returned._settled():
             result, returned.result = returned.result, None
             if returned._note is not None:
@@ -510,8 +537,21 @@ class Chain:
         self.result = None
         return None if outer._held else outer
 
+    def _resolve(self, future: Any, result: Any, failed: bool) -> None:
+        """Give the result to the future by which somebody waits, unless that is cancelled."""
+        if failed:
+            self._see(result)
+        if future.done():
+            return
+        if failed:
+            fail_future(future, result)
+        else:
+            future.set_result(result)
+
     def _settled(self) -> bool:
         """Whether `result` is final for now: all steps have run."""
+        if self._canceller is SETTLED:
+            return True
         if self._held == -1:
             self._run_left()
         return self.called and not self._held
@@ -593,7 +633,7 @@ def _run_others(current: Chain, steps: Iterator[_Step], awaken: Chain | None) ->
                     current._stop(steps)  # it has been paused meanwhile
                 else:
                     return
-            awaken = current._advance(steps)
+            awaken = current._advance(steps, current.result)
     except BaseException:
         for d, passed in standing_back:
             d._interrupted(passed)

@@ -27,6 +27,7 @@ from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._chain import (
     ASKED,
     CHAIN,
+    FUTURE,
     REMEMBERS,
     SETTLED,
     SPECIAL,
@@ -38,21 +39,24 @@ from reactorlib.internet.defer._chain import (
     caught,
     stack,
 )
-from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture
+from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, cancel_both
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure, counter, failure_of, new_failure
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "succeed"]
+__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "remember", "succeed"]
 
 T = TypeVar("T")
 _Next = TypeVar("_Next")
 _Other = TypeVar("_Other")
 _P = ParamSpec("_P")
 
-_new = object.__new__
+_Future = asyncio.Future
+
+#: Makes an instance and leaves `__init__` out.
+_new: Callable[[type[Deferred[Any]]], Deferred[Any]] = object.__new__
 
 #: Cancellation is asyncio's own: one `except` catches both.
 CancelledError = asyncio.CancelledError
@@ -342,7 +346,7 @@ class Deferred(Chain, Generic[T]):
             if not self._held:
                 self._held = 1
                 steps = iter(self._steps)
-                awaken = self._advance(steps)
+                awaken = self._advance(steps, result)
                 if awaken is not None:
                     _run_others(self, steps, awaken)
             return
@@ -357,6 +361,9 @@ class Deferred(Chain, Generic[T]):
                 callback, errback = step
                 if errback is WAITER:
                     awaken = callback.resume(result, False)
+                elif errback is FUTURE:
+                    if not callback.done():
+                        callback.set_result(result)
                 elif errback is CHAIN:
                     awaken = self._hand_over(callback)
                     result = None  # type: ignore[assignment]  # whatever steps give, from here on
@@ -423,13 +430,15 @@ class Deferred(Chain, Generic[T]):
 
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
-        self._held = max(self._held, 0) + 2
         if self._canceller is SETTLED:
-            self._canceller = None
+            self._unsettle()
+        self._held = max(self._held, 0) + 2
         self._all_steps()  # whoever runs the only one sees by that
 
     def unpause(self) -> None:
         """Take one `pause` back."""
+        if self._canceller is SETTLED:
+            self._unsettle()
         self._held -= 2
         if self.called:
             self._run()
@@ -586,18 +595,16 @@ class Deferred(Chain, Generic[T]):
             task = asyncio.current_task(loop)
             # Whoever drives a coroutine of ours takes the Deferred itself.
             if task is not None and type(task) is not _chain.driver:
-                if self.called:
+                waiter: asyncio.Future[Any]
+                if self.called or self._step is not None or self._steps is not None:
                     waiter = WaitingFuture.of(self, loop)
                 else:
-                    # As WaitingFuture.of and _add_step, without the calls.
-                    waiter = WaitingFuture(loop=loop)
-                    waiter._deferred = self
-                    if self._step is None and self._steps is None:
-                        self._step = (waiter, WAITER)
-                    else:
-                        self._add_step((waiter, WAITER))
+                    # The same, but of the one class for which asyncio has short ways.
+                    waiter = _Future(loop=loop)
+                    waiter.cancel = self._cancel_waiting  # type: ignore[method-assign]
+                    self._step = (waiter, FUTURE)
                 try:
-                    return (yield from waiter)
+                    return (yield from waiter)  # type: ignore[no-any-return]  # as above
                 finally:
                     del self, waiter
         try:
@@ -606,6 +613,13 @@ class Deferred(Chain, Generic[T]):
             del self
 
     __iter__ = __await__
+
+    def _cancel_waiting(self, msg: object = None) -> bool:
+        """The `cancel` of the future that a task has been given, which is the first step."""
+        step = self._step if not self._steps else self._steps[0]
+        if type(step) is not tuple or type(step[0]) is not _Future:
+            return False  # it has been resolved
+        return cancel_both(step[0], self, msg)
 
     def asFuture(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
         """
@@ -647,11 +661,11 @@ class Deferred(Chain, Generic[T]):
         To a coroutine that the result is just being given to it is done, too,
         unless more callbacks follow.
         """
-        if self._held != 1:
+        if self._canceller is SETTLED or self._held != 1:
             return self._settled()
         steps = [self._step] if self._steps is None else self._steps
         for step in reversed(steps):
-            if type(step) is not tuple or step[1] is not WAITER:
+            if type(step) is not tuple or step[1] not in (WAITER, FUTURE):
                 return False
             if getattr(step[0], "_running", False):
                 break
@@ -714,18 +728,31 @@ class Deferred(Chain, Generic[T]):
 def succeed(result: T) -> Deferred[T]:
     """A Deferred that has the result already."""
     d: Deferred[T]
-    if type(result) in SPECIAL or _chain.remembering:
+    if type(result) in SPECIAL:
         d = Deferred()
         d.callback(result)
     else:
-        # What Chain.__init__ does, without having C call it.
+        # What is needed of Chain.__init__, without having C call it.
         d = _new(Deferred)
         d.called = True
         d.result = result
-        d._step = d._steps = d._note = None
-        d._held = 0
+        d._step = d._steps = None
         d._canceller = SETTLED
     return d
+
+
+def _new_remembering(cls: type[Deferred[T]]) -> Deferred[T]:
+    d = object.__new__(cls)
+    d._made = d._fired = stack()
+    return d
+
+
+def remember(on: bool) -> None:
+    """Whether Deferreds made from now on remember where they are made and fired."""
+    global _new
+    _chain.remember(on)
+    # So that nothing is asked, and no time lost, where this is off.
+    _new = _new_remembering if on else object.__new__
 
 
 _chain.deferred = Deferred

@@ -287,7 +287,10 @@ class Chain:
                         result = step(result)
                 else:
                     callback, errback = step
-                    if errback is WAITER:
+                    if callback is None:
+                        if failed:
+                            result = errback(result)
+                    elif errback is WAITER:
                         if failed:
                             current._see(result)
                         awaken = callback.resume(result, failed)
@@ -296,10 +299,8 @@ class Chain:
                     elif errback is CHAIN:
                         awaken = current._hand_over(callback)
                         result = None
-                    elif failed:
-                        result = errback(result)
-                    elif callback is not None:
-                        result = callback(result)
+                    else:
+                        result = errback(result) if failed else callback(result)
             except UNCAUGHT:
                 current._interrupted()
                 raise
@@ -322,6 +323,30 @@ class Chain:
         if self._held == -1:
             self._held = 0
         self._run()
+
+    def _fail(self, failure: Failure) -> None:
+        """Give a chain its result, a failure, where `_note` says nothing."""
+        self.called = True
+        self.result = failure
+        step = self._step
+        if type(step) is not tuple or step[0] is not None:
+            self._run()
+            return
+        # The only step is an errback. As _run, without asking what the result and the step are.
+        self._held = 1
+        try:
+            result = step[1](failure)
+        except UNCAUGHT:
+            self._interrupted()
+            raise
+        except BaseException as exception:
+            result = caught(exception)
+        if type(result) in SPECIAL or self._steps is not None:
+            self._go_on(result, None)
+        else:
+            self.result = result
+            self._step = None
+            self._held = 0
 
     def _all_steps(self) -> Iterator[_Step]:
         """An iterator over the steps, and over what is added to them meanwhile."""
@@ -354,7 +379,10 @@ class Chain:
                         if type(step) is not tuple:
                             continue
                         callback, errback = step
-                        if errback is WAITER:
+                        if callback is None:
+                            result = errback(result)
+                            failed = False
+                        elif errback is WAITER:
                             self._see(result)
                             awaken = callback.resume(result, True)
                             if awaken is None and self._held == 1:
@@ -379,6 +407,8 @@ class Chain:
                             result = step(result)
                         else:
                             callback, errback = step
+                            if callback is None:
+                                continue
                             if errback is WAITER:
                                 awaken = callback.resume(result, False)
                                 if awaken is None and self._held == 1:
@@ -391,8 +421,6 @@ class Chain:
                                 awaken = self._hand_over(callback)
                                 result = None
                                 break
-                            if callback is None:
-                                continue
                             result = callback(result)
                         if type(result) in SPECIAL:
                             # As _take, for what is most frequent.

@@ -359,7 +359,9 @@ class Deferred(Chain, Generic[T]):
                 result = step(result)
             else:
                 callback, errback = step
-                if errback is WAITER:
+                if callback is None:
+                    pass
+                elif errback is WAITER:
                     awaken = callback.resume(result, False)
                 elif errback is FUTURE:
                     if not callback.done():
@@ -367,7 +369,7 @@ class Deferred(Chain, Generic[T]):
                 elif errback is CHAIN:
                     awaken = self._hand_over(callback)
                     result = None  # type: ignore[assignment]  # whatever steps give, from here on
-                elif callback is not None:
+                else:
                     result = callback(result)
         except UNCAUGHT:
             self._canceller = None
@@ -403,7 +405,11 @@ class Deferred(Chain, Generic[T]):
             if not isinstance(fail, BaseException):
                 raise TypeError(f"errback() takes a Failure or an exception, not {fail!r}")
             fail = failure_of(fail, fail.__traceback__)
-        self._fire(fail)
+        if self.called or self._note is not None:
+            self._fire(fail)
+        else:
+            self._canceller = None
+            self._fail(fail)
 
     def _fire(self, result: Any) -> None:
         if self.called:
@@ -458,12 +464,13 @@ class Deferred(Chain, Generic[T]):
             msg: what the `CancelledError` is to say.
         """
         target: Deferred[Any] = self
-        if self.called or type(self._canceller) is _chain.driver:
+        canceller = self._canceller
+        if self.called or type(canceller) is _chain.driver:
             innermost = self._innermost(msg)
             if innermost is None:
                 return
             target = innermost
-        canceller = target._canceller
+            canceller = target._canceller
         if canceller is ASKED:
             return
         try:
@@ -474,18 +481,16 @@ class Deferred(Chain, Generic[T]):
                 canceller(target)
         finally:
             if not target.called:
-                # As failure_of, without the call; and as _give, where there is little to do.
+                # As failure_of, without the call.
                 failure = new_failure(Failure)
                 failure.value = CancelledError() if msg is None else CancelledError(msg)
                 failure.type = CancelledError
                 failure.tb = None
                 failure.count = next(counter)
-                if target._step is None or target._note is not None:
-                    target._give(failure)
+                if target._note is None:
+                    target._fail(failure)
                 else:
-                    target.called = True
-                    target.result = failure
-                    target._run()
+                    target._give(failure)
 
     def _innermost(self, msg: object) -> Deferred[Any] | None:
         """

@@ -262,9 +262,9 @@ class Chain:
             self._unsettle()
         current = self
         while not current._held:
-            current._held = 1
             step = current._step
             if step is None:
+                current._held = 1
                 if current._steps is None:
                     current._end()
                     return
@@ -278,29 +278,38 @@ class Chain:
                 current = awaken
                 continue
             # The only one. As _advance does it, without an iterator.
+            callback = errback = None
+            if type(step) is tuple:
+                callback, errback = step
+                if errback is CHAIN:
+                    # Nobody's code runs, so there is little to do.
+                    awaken = current._hand_over(callback)
+                    current._step = None
+                    if current._note is not None:
+                        current._handled()
+                    if awaken is None:
+                        return
+                    current = awaken
+                    continue
+            current._held = 1
             result = current.result
             awaken = None
             try:
                 failed = type(result) in SPECIAL and isinstance(result, Failure)
-                if type(step) is not tuple:
+                if errback is None:
                     if not failed:
                         result = step(result)
+                elif callback is None:
+                    if failed:
+                        result = errback(result)
+                elif errback is WAITER:
+                    if failed:
+                        current._see(result)
+                    awaken = callback.resume(result, failed)
+                elif errback is FUTURE:
+                    current._resolve(callback, result, failed)
                 else:
-                    callback, errback = step
-                    if callback is None:
-                        if failed:
-                            result = errback(result)
-                    elif errback is WAITER:
-                        if failed:
-                            current._see(result)
-                        awaken = callback.resume(result, failed)
-                    elif errback is FUTURE:
-                        current._resolve(callback, result, failed)
-                    elif errback is CHAIN:
-                        awaken = current._hand_over(callback)
-                        result = None
-                    else:
-                        result = errback(result) if failed else callback(result)
+                    result = errback(result) if failed else callback(result)
             except UNCAUGHT:
                 current._interrupted()
                 raise
@@ -424,8 +433,16 @@ class Chain:
                             result = callback(result)
                         if type(result) in SPECIAL:
                             # As _take, for what is most frequent.
-                            if type(result) is not deferred or result._canceller is not SETTLED:
+                            if type(result) is not deferred:
                                 break
+                            if result._canceller is not SETTLED:
+                                if result.called or self._held != 1:
+                                    break
+                                result._add_step((self, CHAIN))
+                                self._held = 3
+                                self.result = result
+                                self._stop(steps)
+                                return None
                             returned = result
                             result = returned.result
                             returned.result = None
@@ -500,7 +517,7 @@ class Chain:
 
     def _stop(self, steps: Iterator[_Step]) -> None:
         """Stop before the end, or at it: something has to be waited for, or goes first."""
-        left = _left(steps)
+        left = steps.__length_hint__()  # type: ignore[attr-defined]  # a list's iterator has it
         if not left:
             self._end()
             return

@@ -359,9 +359,7 @@ class Deferred(Chain, Generic[T]):
                 result = step(result)
             else:
                 callback, errback = step
-                if callback is None:
-                    pass
-                elif errback is WAITER:
+                if errback is WAITER:
                     awaken = callback.resume(result, False)
                 elif errback is FUTURE:
                     if not callback.done():
@@ -369,7 +367,7 @@ class Deferred(Chain, Generic[T]):
                 elif errback is CHAIN:
                     awaken = self._hand_over(callback)
                     result = None  # type: ignore[assignment]  # whatever steps give, from here on
-                else:
+                elif callback is not None:
                     result = callback(result)
         except UNCAUGHT:
             self._canceller = None

@@ -269,7 +269,8 @@ class Chain:
                     current._end()
                     return
                 steps = iter(current._steps)
-                awaken = current._advance(steps, current.result)
+                result = current.result
+                awaken = current._advance(steps, result, isinstance(result, Failure))
                 if awaken is None:
                     return
                 if current._held & 1:
@@ -367,18 +368,18 @@ class Chain:
                 self._step = None
         return iter(steps)
 
-    def _advance(self, steps: Iterator[_Step], result: Any) -> Chain | None:
+    def _advance(self, steps: Iterator[_Step], result: Any, failed: bool) -> Chain | None:
         """
         Run steps until they end or stop.
 
         Args:
             steps: those that are left.
             result: the chain's result so far.
+            failed: whether that is a Failure.
 
         Returns:
             a chain whose steps are to run before the rest of these.
         """
-        failed = type(result) in SPECIAL and isinstance(result, Failure)
         awaken: Chain | None = None
         while True:
             try:
@@ -498,7 +499,7 @@ class Chain:
         steps = iter(self._steps)
         next(steps)
         if awaken is None and self._held == 1:
-            awaken = self._advance(steps, result)
+            awaken = self._advance(steps, result, isinstance(result, Failure))
         elif awaken is None or not _left(steps):
             self._stop(steps)
         if awaken is not None:
@@ -678,7 +679,8 @@ def _run_others(current: Chain, steps: Iterator[_Step], awaken: Chain | None) ->
                     current._stop(steps)  # it has been paused meanwhile
                 else:
                     return
-            awaken = current._advance(steps, current.result)
+            result = current.result
+            awaken = current._advance(steps, result, isinstance(result, Failure))
     except BaseException:
         for d, passed in standing_back:
             d._interrupted(passed)

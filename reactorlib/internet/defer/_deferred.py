@@ -346,7 +346,7 @@ class Deferred(Chain, Generic[T]):
             if not self._held:
                 self._held = 1
                 steps = iter(self._steps)
-                awaken = self._advance(steps, result)
+                awaken = self._advance(steps, result, False)
                 if awaken is not None:
                     _run_others(self, steps, awaken)
             return

@@ -15,17 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._report import machine
+from benchmarks._results import kept, section, write
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-
-_HEAD = """\
-# Results
-
-What `python -m benchmarks` has measured, each part with its date. `README.md` says what the
-columns mean, and `NOTES.md` what limits the rows. Times from different parts, or of different
-days, are not to be compared: the ratios are, which are taken within one round. A spread above
-15 % means that the machine did something else as well.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,55 +45,24 @@ PARTS = {
     "threads": Part("Threads", "threads"),
     "processes": Part("Processes", "processes"),
     "amp": Part("AMP", "amp"),
+    "imports": Part("Imports", "imports"),
+    "scaling": Part("As the work grows", "scaling"),
 }
 
+TITLES = [part.title for part in PARTS.values()]
 
-def measure(part: Part, quick: bool, twisted_python: str) -> str | None:
+
+def measure(part: Part, options: argparse.Namespace) -> str | None:
     """What the benchmark prints; None if it fails. What it says of failed peers is shown."""
     command = [sys.executable, "-m", f"benchmarks.{part.module}", *part.options]
-    command += ["--twisted-python", twisted_python, *(["--quick"] if quick else [])]
+    command += ["--twisted-python", options.twisted_python]
+    command += ["--quick"] if options.quick else []
+    command += ["--rounds", str(options.rounds)] if options.rounds else []
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         print(f"{part.command}: exit status {done.returncode}\n{done.stdout}", file=sys.stderr)
         return None
     return done.stdout
-
-
-def section(part: Part, printed: str, date: datetime.date) -> str:
-    """A part of the results as Markdown."""
-    about: dict[str, str] = {}
-    lines = iter(printed.splitlines())
-    for line in lines:  # the machine, the versions, and last the run
-        name, _, value = line.partition(": ")
-        about[name] = value
-        if name == "run":
-            break
-    hardware = ", ".join(f"{about[name]}" for name in ("CPU", "kernel"))
-    text = [
-        f"## {part.title}",
-        "",
-        f"`{part.command}`, {date}: {about['run']}. {about['cores']} cores, {hardware}; "
-        f"{about['versions']}; {about['Twisted']}.",
-        "",
-    ]
-    for line in lines:
-        if line.startswith("|") or (not line and text[-1]):
-            text.append(line)
-        elif line.startswith("target:"):
-            text.append(f"{line[0].upper()}{line[1:]}.")
-        elif line:
-            text += [f"### {line}", ""]
-    return "\n".join(text).strip() + "\n"
-
-
-def kept(results: Path) -> dict[str, str]:
-    """The parts of a file of results, by their titles."""
-    try:
-        text = results.read_text()
-    except FileNotFoundError:
-        return {}
-    parts = text.split("\n## ")[1:]
-    return {part.partition("\n")[0]: f"## {part.strip()}\n" for part in parts}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -112,8 +73,14 @@ def parse_arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="one short round of each, printed and not kept")
+    add("--rounds", type=int, help="fewer or more than five")
     add("--only", action="append", choices=PARTS, help="only this one (repeatable)")
     add("--results", metavar="FILE", type=Path, default=RESULTS, help="another file of results")
+    add(
+        "--summarize",
+        action="store_true",
+        help="measure nothing: sum up the targets and draw the plots of what was measured",
+    )
     add(
         "--twisted-python",
         metavar="PYTHON",
@@ -126,6 +93,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run what was asked for, and return how many benchmarks failed."""
     options = parse_arguments()
+    if options.summarize:
+        write(options.results, kept(options.results), TITLES)
+        return 0
     print(", ".join(machine().values()), file=sys.stderr)
     failed = 0
     for key in options.only or PARTS:
@@ -133,20 +103,16 @@ def main() -> int:
         if options.quick and part.options and not options.only:
             continue  # it is measured without them
         begun = time.monotonic()
-        printed = measure(part, options.quick, options.twisted_python)
+        printed = measure(part, options)
         print(f"{part.command}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
         if printed is None:
             failed += 1
             continue
-        text = section(part, printed, datetime.date.today())
+        text = section(part.title, part.command, printed, datetime.date.today())
         if options.quick:
             print(text, flush=True)
-            continue
-        # After each: an hour's results do not depend on the last of them.
-        sections = kept(options.results) | {part.title: text}
-        known = [each.title for each in PARTS.values()]
-        order = sorted(sections, key=lambda title: (*known, title).index(title))
-        options.results.write_text("\n".join([_HEAD, *(sections[title] for title in order)]))
+        else:  # after each: an hour's results do not depend on the last of them
+            write(options.results, kept(options.results) | {part.title: text}, TITLES)
     return failed
 
 

@@ -1,7 +1,7 @@
 """
 What the benchmarks share whose children repeat one operation and print what it took.
 
-They are `timers`, `threads`, `processes` and `amp`: each says what its child does,
+They are `lines`, `timers`, `threads`, `processes` and `amp`: each says what its child does,
 and how often; see `_batch.py` for the children.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,12 +24,8 @@ from benchmarks._harness import (
     option_parser,
     pin,
 )
+from benchmarks._peers import compared, raw
 from benchmarks._report import describe, results_json, results_table, target_lines
-
-RAW = "x raw"
-TWISTED = "x Twisted"
-
-LOOPS = ("asyncio", "uvloop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +37,13 @@ class Scenario:
         title: what it is, for the reader.
         unit: what one operation is.
         share: how many there are, beside the usual number.
+        targets: what reactorlib aims at.
     """
 
     title: str
     unit: str
     share: float = 1.0
+    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,9 @@ class Benchmark:
         quick, full: how much is done.
         count_help: what `--count` counts.
         raw: whether there are peers with nothing but the loop.
-        targets: what reactorlib aims at.
         least: the fewest operations that a scenario has.
+        cast: yields who is compared, where it is not the usual peers: given the child, and
+            what its command says last.
     """
 
     name: str
@@ -71,32 +70,19 @@ class Benchmark:
     full: Effort
     count_help: str
     raw: bool = True
-    targets: tuple[Target, ...] = ()
     least: int = 1
+    cast: Callable[[str, tuple[str, ...], str], Iterator[Peer]] | None = None
 
     def peers(self, key: str, effort: Effort, twisted_python: str) -> Iterator[Peer]:
         """Yield what is compared."""
         child = f"benchmarks._{self.name}_child"
         tail = (key, str(effort.count), str(effort.repeats))
+        if self.cast is not None:
+            yield from self.cast(child, tail, twisted_python)
+            return
         if self.raw:
-            for loop in LOOPS:
-                yield Peer(loop, loop, (child, "raw", loop, *tail), _needed(loop))
-        for loop in LOOPS:
-            yield Peer(
-                f"reactorlib-{loop}",
-                f"reactorlib on {loop}",
-                (child, "reactorlib", loop, *tail),
-                ("reactorlib", *_needed(loop)),
-                beside={RAW: loop, TWISTED: "twisted-epoll"},
-            )
-        for reactor in ("epoll", "asyncio"):
-            yield Peer(
-                f"twisted-{reactor}",
-                f"Twisted, {reactor} reactor",
-                (child, "twisted", reactor, *tail),
-                ("twisted",),
-                twisted_python,
-            )
+            yield from raw((child, "raw"), tail)
+        yield from compared(child, tail, twisted_python)
 
     def parse_arguments(self) -> argparse.Namespace:
         """Read the command line."""
@@ -131,14 +117,10 @@ class Benchmark:
             peers = importable(chosen, print)
             results = interleave(peers, effort.rounds, one, print)
             print(results_table(peers, results, scenario.unit))
-            for line in target_lines(self.targets, peers, results):
+            for line in target_lines(scenario.targets, peers, results):
                 print(f"\n{line}")
             scenarios[key] = results_json(peers, results)
             failed += len(peers) - len(results)
         if options.json:
             options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
         return failed
-
-
-def _needed(loop: str) -> tuple[str, ...]:
-    return () if loop == "asyncio" else (loop,)

@@ -26,6 +26,16 @@ ROOT = Path(__file__).resolve().parent.parent
 DEADLINE = 30.0
 
 
+def environment() -> dict[str, str]:
+    """
+    Return the environment of measured processes.
+
+    They may keep what they compile: what is installed has been compiled, too.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
 class ChildFailed(Exception):
     """A measured process did not do its work: it ended, stalled, or answered wrongly."""
 
@@ -66,7 +76,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=environment(),
         )
         if cpu is not None:
             os.sched_setaffinity(self._process.pid, {cpu})

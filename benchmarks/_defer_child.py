@@ -1,8 +1,9 @@
 """
 Measure operations of one peer, as they are asked for; run in a child process.
 
-Each line on stdin is `KEY SECONDS REPEATS`. The answer is the repeat that took
-the least CPU time: how many operations, CPU seconds, wall-clock seconds.
+Each line on stdin is `KEY SECONDS REPEATS`, or `KEY:DEPTH SECONDS REPEATS` for chains of
+other lengths than ten. The answer is the repeat that took the least CPU time: how many
+operations, CPU seconds, wall-clock seconds.
 
 Usage: python -m benchmarks._defer_child reactorlib|twisted|asyncio
 """
@@ -14,11 +15,12 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from benchmarks import _defer_loop as loop
 from benchmarks import _defer_programs as alone
-from benchmarks._defer_programs import Program, Run
+from benchmarks._defer_programs import Program, Run, Unknown
 
 DEFERRED: dict[str, Program] = {
     "fire-one": alone.fire_one,
@@ -42,8 +44,8 @@ DEFERRED: dict[str, Program] = {
 REACTORLIB_ONLY: dict[str, Program] = {"task-await": loop.task_await_pending}
 
 ASYNCIO: dict[str, Callable[[], Run]] = {
-    "fire-one": loop.asyncio_fire_one,
-    "fire-ten": loop.asyncio_fire_ten,
+    "fire-one": partial(loop.asyncio_fire, 1),
+    "fire-ten": partial(loop.asyncio_fire, 10),
     "gather": loop.asyncio_gather,
     "cancel": loop.asyncio_cancel,
     "loop-fired": loop.asyncio_task_done,
@@ -60,8 +62,20 @@ OPERATIONS: dict[str, frozenset[str]] = {
 }
 
 
-def find(peer: str, key: str) -> Run:
+#: Operations that can be deeper than ten.
+DEEPER: dict[str, Callable[[Unknown, int], Run]] = {
+    "fire-ten": alone.fire_ten,
+    "chain-fired": alone.chain_fired,
+    "chain-nested": alone.chain_nested,
+}
+
+
+def find(peer: str, key: str, depth: str) -> Run:
     """Return what does the operation."""
+    if depth:
+        if peer == "asyncio":
+            return loop.asyncio_fire(int(depth))
+        return DEEPER[key](import_module(f"{peer}.internet.defer"), int(depth))
     if peer == "asyncio":
         return ASYNCIO[key]()
     return (DEFERRED | REACTORLIB_ONLY)[key](import_module(f"{peer}.internet.defer"))
@@ -88,7 +102,7 @@ def measure(run: Run, seconds: float, repeats: int) -> tuple[int, float, float]:
     Returns:
         the best repeat: number of operations, CPU seconds, wall-clock seconds.
     """
-    times, cpu = 100, 0.0
+    times, cpu = 1, 0.0
     while True:  # this warms up, too
         cpu, _ = timed(run, times)
         if cpu >= seconds / 5:
@@ -106,8 +120,10 @@ def main() -> None:
     parser.add_argument("peer", choices=OPERATIONS)
     peer = parser.parse_args().peer
     for line in sys.stdin:
-        key, seconds, repeats = line.split()
-        print(*measure(find(peer, key), float(seconds), int(repeats)), flush=True)
+        operation, seconds, repeats = line.split()
+        key, _, depth = operation.partition(":")
+        run = find(peer, key, depth)
+        print(*measure(run, float(seconds), int(repeats)), flush=True)
 
 
 if __name__ == "__main__":

@@ -219,7 +219,9 @@ def asyncio_await_pending() -> Run:
     return _in_tasks(lambda loop: _await_pending_futures(loop, AWAITS), AWAITS, AWAITS)
 
 
-def _future_done(callbacks: int) -> Run:
+def asyncio_fire(callbacks: int) -> Run:
+    """A future with so many callbacks."""
+
     def called_back(future: asyncio.Future[int]) -> None:
         plus_one(future.result())
 
@@ -235,17 +237,9 @@ def _future_done(callbacks: int) -> Run:
 
         return start
 
-    return in_batches(starting, of_future, 0)
-
-
-def asyncio_fire_one() -> Run:
-    """A future with one callback."""
-    return _future_done(1)
-
-
-def asyncio_fire_ten() -> Run:
-    """A future with ten callbacks."""
-    return _future_done(DEPTH)
+    # No more callbacks at a time than ten of them have in a full batch.
+    batch = max(1, min(BATCH, BATCH * DEPTH // callbacks))
+    return in_batches(starting, of_future, 0, batch)
 
 
 def asyncio_cancel() -> Run:

@@ -42,23 +42,23 @@ def fire_one(defer: Unknown) -> Run:
     return run
 
 
-def fire_ten(defer: Unknown) -> Run:
-    """Ten callbacks."""
+def fire_ten(defer: Unknown, depth: int = DEPTH) -> Run:
+    """Ten callbacks, or another number."""
     Deferred = defer.Deferred
 
     def run(times: int) -> None:
         for _ in range(times):
             d = Deferred()
-            for _ in range(DEPTH):
+            for _ in range(depth):
                 d.addCallback(plus_one)
             d.callback(0)
-        assert d.result == DEPTH
+        assert d.result == depth
 
     return run
 
 
-def chain_fired(defer: Unknown) -> Run:
-    """Ten callbacks, each of which returns a fired Deferred."""
+def chain_fired(defer: Unknown, depth: int = DEPTH) -> Run:
+    """Ten callbacks, or another number, each of which returns a fired Deferred."""
     Deferred, succeed = defer.Deferred, defer.succeed
 
     def later(value: int) -> Unknown:
@@ -67,10 +67,10 @@ def chain_fired(defer: Unknown) -> Run:
     def run(times: int) -> None:
         for _ in range(times):
             d = Deferred()
-            for _ in range(DEPTH):
+            for _ in range(depth):
                 d.addCallback(later)
             d.callback(0)
-        assert d.result == DEPTH
+        assert d.result == depth
 
     return run
 
@@ -98,8 +98,8 @@ def chain_pending(defer: Unknown) -> Run:
     return run
 
 
-def chain_nested(defer: Unknown) -> Run:
-    """Each Deferred waits for the next, ten deep; the result of the last goes up through all."""
+def chain_nested(defer: Unknown, depth: int = DEPTH) -> Run:
+    """Each of ten Deferreds, or more, waits for the next; the result goes up through all."""
     Deferred = defer.Deferred
 
     def replace(_: int, inner: Unknown) -> Unknown:
@@ -109,14 +109,14 @@ def chain_nested(defer: Unknown) -> Run:
         for _ in range(times):
             outermost = d = Deferred()
             waiting = [d]
-            for _ in range(DEPTH):
+            for _ in range(depth):
                 inner = Deferred()
                 d.addCallback(replace, inner)
                 waiting.append(inner)
                 d = inner
             for d in waiting:
-                d.callback(DEPTH)
-        assert outermost.result == DEPTH
+                d.callback(depth)
+        assert outermost.result == depth
 
     return run
 

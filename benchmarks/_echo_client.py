@@ -56,13 +56,22 @@ class Connections:
     """The open connections to one server."""
 
     def __init__(self, port: int, traffic: Traffic) -> None:
-        self._traffic = traffic
-        self._answer = bytearray(len(traffic.payload))
+        self.set_traffic(traffic)
         self._sockets: list[socket.socket] = []
         for _ in range(traffic.connections):
             connection = socket.create_connection(("127.0.0.1", port))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.append(connection)
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        """Carry that from now on."""
+        self._traffic = traffic
+        self._expected = self.expected(traffic)
+        self._answer = bytearray(len(self._expected))
+
+    def expected(self, traffic: Traffic) -> bytes:
+        """Return what a server answers to a payload."""
+        return traffic.payload
 
     def run(self, seconds: float) -> int:
         """
@@ -86,7 +95,7 @@ class Connections:
             passes += 1
         for connection in self._sockets:
             self._receive(connection)
-            if self._answer != payload:
+            if self._answer != self._expected:
                 raise ConnectionError("the server answered wrongly")
         return passes * self._traffic.connections * self._traffic.messages
 
@@ -99,6 +108,20 @@ class Connections:
         """Close every connection."""
         for connection in self._sockets:
             connection.close()
+
+
+class Counted(Connections):
+    """Connections on which a server counts the lines until an empty one, and says how many."""
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        """Carry that from now on."""
+        self._traffic = traffic
+        self._expected = self.expected(traffic)
+        self._answer = bytearray(len(self._expected))
+
+    def expected(self, traffic: Traffic) -> bytes:
+        """Return the count as a server writes it."""
+        return b"%d\r\n" % traffic.messages
 
 
 def measure(
@@ -120,11 +143,17 @@ def measure(
     with Child(peer.python, peer.command, cpu) as server:
         try:
             connections = connect(int(server.read_line()), traffic)
-            connections.run(timing.warm_up)
-            before, start = server.cpu_time(), time.perf_counter()
-            count = connections.run(timing.measured)
-            elapsed, after = time.perf_counter() - start, server.cpu_time()
+            measured = sample(server, connections, timing)
             connections.close()
         except (ConnectionError, TimeoutError) as error:
             raise ChildFailed(peer.command, str(error)) from error
+    return measured
+
+
+def sample(server: Child, connections: Exchange, timing: Timing) -> Sample:
+    """Return what traffic costs a server; the warm-up is not counted."""
+    connections.run(timing.warm_up)
+    before, start = server.cpu_time(), time.perf_counter()
+    count = connections.run(timing.measured)
+    elapsed, after = time.perf_counter() - start, server.cpu_time()
     return Sample(count, after.user - before.user, after.system - before.system, elapsed)

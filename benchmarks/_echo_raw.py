@@ -1,7 +1,7 @@
 """
 The echo servers as one writes them on asyncio's own protocols; run in a child process.
 
-Usage: python -m benchmarks._echo_raw [--out-of-trap] asyncio|uvloop echo|lines|lines-joined
+Usage: python -m benchmarks._echo_raw [--out-of-trap] asyncio|uvloop PROGRAM
 """
 
 from __future__ import annotations
@@ -47,7 +47,26 @@ class LinesJoined(Echo):
             self._transport.write(b"".join([line + b"\r\n" for line in lines]))
 
 
-PROGRAMS: dict[str, type[Echo]] = {"echo": Echo, "lines": Lines, "lines-joined": LinesJoined}
+class Count(Echo):
+    """Count lines; after an empty one, say how many there were."""
+
+    _rest = b""
+    _count = 0
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\r\n")
+        self._count += len(lines)
+        if lines and not lines[-1]:
+            self._transport.write(b"%d\r\n" % self._count)
+            self._count = 0
+
+
+PROGRAMS: dict[str, type[Echo]] = {
+    "echo": Echo,
+    "lines": Lines,
+    "lines-joined": LinesJoined,
+    "count": Count,
+}
 
 
 def leave_allocation_trap() -> None:

@@ -4,7 +4,7 @@ The echo servers as one writes them for Twisted; run in a child process.
 The same program runs on reactorlib and on Twisted: only the first word of the
 imports differs, so it is an argument.
 
-Usage: python -m benchmarks._echo_twisted PACKAGE LOOP echo|lines
+Usage: python -m benchmarks._echo_twisted PACKAGE LOOP echo|lines|count
 """
 
 from __future__ import annotations
@@ -41,7 +41,28 @@ def lines_factory(package: str) -> Unknown:
     return protocol.Factory.forProtocol(Lines)
 
 
-PROGRAMS: dict[str, Callable[[str], Unknown]] = {"echo": echo_factory, "lines": lines_factory}
+def count_factory(package: str) -> Unknown:
+    """Return a factory of protocols that count lines; after an empty one, they say how many."""
+    protocol: Unknown = import_module(f"{package}.internet.protocol")
+    base: Unknown = import_module(f"{package}.protocols.basic").LineReceiver
+
+    class Count(base):  # type: ignore[misc]  # of unknown type, see above
+        count = 0
+
+        def lineReceived(self, line: bytes) -> None:
+            self.count += 1
+            if not line:
+                self.sendLine(b"%d" % self.count)
+                self.count = 0
+
+    return protocol.Factory.forProtocol(Count)
+
+
+PROGRAMS: dict[str, Callable[[str], Unknown]] = {
+    "echo": echo_factory,
+    "lines": lines_factory,
+    "count": count_factory,
+}
 
 
 def serve(package: str, loop: str, program: str) -> None:

@@ -14,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from benchmarks._child import ROOT, Child, ChildFailed
+from benchmarks._child import Child, ChildFailed, environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,22 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A ratio that reactorlib aims at: information, not a verdict."""
+    """
+    A ratio that reactorlib aims at: information, not a verdict.
+
+    Args:
+        column: the title of the ratio's column.
+        ratio: the least that is wanted.
+        loop: the only loop for which it is meant.
+    """
 
     column: str
     ratio: float
+    loop: str | None = None
+
+    def is_for(self, peer: Peer) -> bool:
+        """Return whether it is meant for this one."""
+        return self.loop is None or peer.key == f"reactorlib-{self.loop}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,9 @@ class Effort:
 
 #: What each peer measured, by peer key, in order of the rounds.
 Results = dict[str, list[Sample]]
+
+#: What is measured of a peer in a round.
+Measured = TypeVar("Measured")
 
 
 def option_parser(
@@ -143,15 +160,15 @@ def measure_batch(peer: Peer, cpu: int | None) -> Sample:
 def interleave(
     peers: Sequence[Peer],
     rounds: int,
-    measure: Callable[[Peer], Sample],
+    measure: Callable[[Peer], Measured],
     note: Callable[[str], None],
-) -> Results:
+) -> dict[str, list[Measured]]:
     """
     Measure every peer once in each round, in alternating order.
 
     A peer that fails is reported through `note` and left out of the results.
     """
-    results: Results = {peer.key: [] for peer in peers}
+    results: dict[str, list[Measured]] = {peer.key: [] for peer in peers}
     for number in range(rounds):
         for peer in peers if number % 2 == 0 else reversed(peers):
             if peer.key not in results:
@@ -190,19 +207,20 @@ def ratios(peer: Peer, results: Results) -> dict[str, float]:
 
 def importable(peers: Iterable[Peer], note: Callable[[str], None]) -> list[Peer]:
     """Return the peers whose packages can be imported, and say of the others what is missing."""
-    present: dict[tuple[str, str], bool] = {}
     kept = []
     for peer in peers:
         for package in peer.needs:
-            place = (peer.python, package)
-            if place not in present:
-                present[place] = _run(peer.python, f"import {package}") is not None
-            if not present[place]:
+            if not _has(peer.python, package):
                 note(f"{peer.title}: skipped, no {package}: pip install 'reactorlib[bench]'\n")
                 break
         else:
             kept.append(peer)
     return kept
+
+
+@cache
+def _has(python: str, package: str) -> bool:
+    return _run(python, f"import {package}") is not None
 
 
 def versions(python: str, packages: Iterable[str]) -> dict[str, str]:
@@ -222,7 +240,7 @@ def _run(python: str, code: str) -> str | None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,36 +1,43 @@
 """
 Receivers of lines and strings, fed by hand: the process that `lines` measures.
 
-Usage: python -m benchmarks._lines_child PEER FORMAT CHUNK COUNT REPEATS
+It prints one line: how many messages there were, and of the repeat that took the
+least CPU time the user, system and wall-clock seconds. No loop runs, whatever the
+command line says: this is what a receiver adds to a read.
 
-It prints how many messages the best repeat received, its CPU seconds (user and
-system), and its seconds of wall-clock time. No loop runs: this is what a
-receiver adds to a read.
+Usage: python -m benchmarks._lines_child PEER LOOP FORMAT-READ COUNT REPEATS
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import struct
-import sys
-import time
 from typing import Any
+
+from benchmarks._batch import Sampler, parse_arguments
 
 #: The content of a message: 80 bytes, as a line of text.
 CONTENT = b"x" * 80
 
 WIRE: dict[str, bytes] = {
     "lines": CONTENT + b"\r\n",
+    "only-lines": CONTENT + b"\r\n",
     "int32": struct.pack("!I", len(CONTENT)) + CONTENT,
     "netstrings": b"%d:%b," % (len(CONTENT), CONTENT),
 }
 
 RECEIVERS = {
     "lines": "LineReceiver",
+    "only-lines": "LineOnlyReceiver",
     "int32": "Int32StringReceiver",
     "netstrings": "NetstringReceiver",
 }
+
+
+#: Bytes in a read; 0 for one message each.
+READS = {"one": 0, "1k": 1024, "64k": 65536}
+
+OPERATIONS = [f"{format}-{read}" for format in WIRE for read in READS]
 
 
 class Transport:
@@ -107,15 +114,23 @@ class RawNetstrings(Raw):
         raise NotImplementedError
 
 
-RAW: dict[str, type[Any]] = {"lines": RawLines, "int32": RawInt32, "netstrings": RawNetstrings}
+RAW: dict[str, type[Any]] = {
+    "lines": RawLines,
+    "only-lines": RawLines,
+    "int32": RawInt32,
+    "netstrings": RawNetstrings,
+}
 
 
-def main(peer: str, format: str, chunk: int, count: int, repeats: int) -> None:
+def main() -> None:
+    """Measure, print and end."""
+    options = parse_arguments(__doc__, OPERATIONS)
+    format, _, read = options.operation.rpartition("-")
     base: Any
-    if peer == "raw":
+    if options.package == "raw":
         base = RAW[format]
     else:
-        basic = importlib.import_module(f"{peer}.protocols.basic")
+        basic = importlib.import_module(f"{options.package}.protocols.basic")
         base = getattr(basic, RECEIVERS[format])
 
     class Receiver(base):  # type: ignore[misc]  # any of them
@@ -126,29 +141,23 @@ def main(peer: str, format: str, chunk: int, count: int, repeats: int) -> None:
 
         stringReceived = lineReceived
 
-    wire = WIRE[format] * count
-    size = chunk or len(WIRE[format])
+    wire = WIRE[format] * options.count
+    size = READS[read] or len(WIRE[format])
     chunks = [wire[i : i + size] for i in range(0, len(wire), size)]
-    best: tuple[float, float, float] | None = None
-    for _ in range(repeats):
+    sampler = Sampler(options.count, options.repeats)
+    again = True
+    while again:
         receiver = Receiver()
         receiver.makeConnection(Transport())
         receive = receiver.dataReceived
-        before, begin = os.times(), time.perf_counter()
-        cpu = time.process_time()
+        sampler.start()
         for piece in chunks:
             receive(piece)
-        cpu = time.process_time() - cpu
-        elapsed, after = time.perf_counter() - begin, os.times()
-        if receiver.count != count:
-            raise SystemExit(f"{receiver.count} messages came, not {count}")
-        system = min(cpu, after.system - before.system)
-        if best is None or cpu < best[0]:
-            best = cpu, system, elapsed
-    assert best is not None
-    cpu, system, elapsed = best
-    print(count, cpu - system, system, elapsed, flush=True)
+        again = sampler.stop()
+        if receiver.count != options.count:
+            raise SystemExit(f"{receiver.count} messages came, not {options.count}")
+    sampler.report()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))
+    main()

@@ -5,27 +5,33 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios, versions
 
 
-def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a Markdown table; the first column is text, the others are numbers."""
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
+    """Lay out a Markdown table; the first columns are text, as many as said, the others numbers."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * width for width in widths[:text]]
+    rule += ["-" * (width - 1) + ":" for width in widths[text:]]
     lines.insert(1, rule)
     return "\n".join(
         "| "
-        + " | ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+        + " | ".join(
+            cell.ljust(width) if place < text else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
         + " |"
         for cells in lines
     )
 
 
-def results_table(peers: Sequence[Peer], results: Results, unit: str) -> str:
+def results_table(
+    peers: Sequence[Peer], results: Results, unit: str, *, milliseconds: bool = False
+) -> str:
     """
     Lay out medians and ratios, a row for each peer that was measured.
 
@@ -33,7 +39,9 @@ def results_table(peers: Sequence[Peer], results: Results, unit: str) -> str:
         peers: in the order of the rows.
         results: what was measured.
         unit: what was counted, such as "message".
+        milliseconds: the times are in these, rather than in microseconds.
     """
+    scale, symbol = (1e3, "ms") if milliseconds else (1e6, "us")
     measured = [peer for peer in peers if peer.key in results]
     columns = list(dict.fromkeys(column for peer in measured for column in ratios(peer, results)))
     rows = []
@@ -45,30 +53,52 @@ def results_table(peers: Sequence[Peer], results: Results, unit: str) -> str:
         rows.append(
             [
                 peer.title,
-                f"{median * 1e6:.2f}",
-                f"{median_of(samples, lambda sample: sample.user_cost) * 1e6:.2f}",
+                f"{median * scale:.2f}",
+                f"{median_of(samples, lambda sample: sample.user_cost) * scale:.2f}",
                 f"{(max(costs) - min(costs)) / median:.0%}",
                 f"{median_of(samples, lambda sample: sample.rate):,.0f}",
                 *(f"{speed[column]:.2f}" if column in speed else "" for column in columns),
             ]
         )
-    header = ["peer", f"CPU us/{unit}", "of it user", "spread", f"{unit}s/s", *columns]
+    header = ["peer", f"CPU {symbol}/{unit}", "of it user", "spread", f"{plural(unit)}/s", *columns]
     return format_table(header, rows)
 
 
+def plural(unit: str) -> str:
+    """Return the name of several of these."""
+    return f"{unit}es" if unit.endswith("s") else f"{unit}s"
+
+
 def target_lines(targets: Iterable[Target], peers: Sequence[Peer], results: Results) -> list[str]:
-    """Say what each target is and how far each peer that has that column came."""
+    """Say what each target is and how far each peer came that it is meant for."""
     lines = []
     for target in targets:
-        reached = [
-            f"{peer.title} {ratio:.2f}"
+        reached = {
+            peer.title: ratio
             for peer in peers
-            if peer.key in results
-            and (ratio := ratios(peer, results).get(target.column)) is not None
-        ]
+            if peer.key in results and target.is_for(peer)
+            if (ratio := ratios(peer, results).get(target.column)) is not None
+        }
         if reached:
-            lines.append(f"target: {target.column} at least {target.ratio}: {', '.join(reached)}")
+            lines.append(target_line(target.column, "at least", target.ratio, reached, ".2f"))
     return lines
+
+
+def target_line(
+    figure: str, bound: str, target: float, reached: Mapping[str, float], form: str
+) -> str:
+    """
+    Say what a target is and how far those came that it is meant for.
+
+    Args:
+        figure: what is measured.
+        bound: "at least" or "at most".
+        target: the bound.
+        reached: the figures, by the names of those.
+        form: how they are written.
+    """
+    each = ", ".join(f"{name} {value:{form}}" for name, value in reached.items())
+    return f"target: {figure} {bound} {target:g}: {each}"
 
 
 def results_json(peers: Sequence[Peer], results: Results) -> list[dict[str, object]]:

@@ -134,6 +134,17 @@ def fire(timers: Timers, count: int) -> Iterator[Any]:
     yield []
 
 
+def soon(timers: Timers, count: int) -> Iterator[Any]:
+    """Have functions called in the next turn."""
+    timers.left = count
+    clock, done = timers.clock, timers.fire
+    yield TURN
+    for _ in range(count):
+        clock.callLater(0, done)
+    yield FIRED
+    yield []
+
+
 OPERATIONS: dict[str, Operation] = {
     "create": create,
     "create-cancel": create_cancel,
@@ -141,6 +152,7 @@ OPERATIONS: dict[str, Operation] = {
     "reset-later": reset_later,
     "reset-sooner": reset_sooner,
     "fire": fire,
+    "soon": soon,
 }
 
 
@@ -216,6 +228,14 @@ def run_reactor(package: str, loop: str, begin: Callable[[Timers], None]) -> Non
     reactor.run(**options)
 
 
+def run(package: str, loop: str, begin: Callable[[Timers], None]) -> None:
+    """Have `begin` measure the timers of a loop, or of a reactor on it."""
+    if package == "raw":
+        run_raw(loop, begin)
+    else:
+        run_reactor(package, loop, begin)
+
+
 def main() -> None:
     """Measure, print and end."""
     options = parse_arguments(__doc__, OPERATIONS)
@@ -224,10 +244,7 @@ def main() -> None:
         operation = OPERATIONS[options.operation]
         Measurement(timers, operation, Sampler(options.count, options.repeats)).begin()
 
-    if options.package == "raw":
-        run_raw(options.loop, begin)
-    else:
-        run_reactor(options.package, options.loop, begin)
+    run(options.package, options.loop, begin)
 
 
 if __name__ == "__main__":

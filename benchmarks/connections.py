@@ -31,12 +31,22 @@ from benchmarks._connections_client import (
     raise_limit,
 )
 from benchmarks._echo_client import Timing, Traffic, measure
-from benchmarks._echo_peers import LOOPS, RAW, TWISTED
-from benchmarks._harness import Peer, importable, interleave, option_parser, pin
-from benchmarks._report import describe, format_table, results_json, results_table
+from benchmarks._harness import Peer, Target, importable, interleave, option_parser, pin
+from benchmarks._peers import RAW, TWISTED, compared, raw
+from benchmarks._report import (
+    describe,
+    format_table,
+    results_json,
+    results_table,
+    target_line,
+    target_lines,
+)
 
 SMALL = b"x" * 64
 LARGE = b"x" * 65536
+
+#: Bytes that an idle connection may take more than one of the bare loop.
+MEMORY_OVER_RAW = 350
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class Scenario:
         traffic: what goes to and fro, and on how many connections.
         client: what makes it, given the port, the traffic and, for TLS, the context.
         unit: what is counted.
+        targets: what reactorlib aims at.
         tls: whether it is encrypted.
     """
 
@@ -55,6 +66,7 @@ class Scenario:
     traffic: Traffic
     client: Callable[..., Reconnecting | Encrypted]
     unit: str
+    targets: tuple[Target, ...] = ()
     tls: bool = True
 
 
@@ -64,6 +76,7 @@ SCENARIOS = {
         Traffic(b"x", 1),
         Reconnecting,
         "connection",
+        (Target(RAW, 0.92), Target(TWISTED, 1.4)),
         tls=False,
     ),
     "handshake": Scenario(
@@ -71,12 +84,20 @@ SCENARIOS = {
         Traffic(b"x", 1),
         Handshaking,
         "connection",
+        (Target(RAW, 0.9), Target(TWISTED, 1.1)),
     ),
     "tls-ping-pong": Scenario(
-        "TLS: 64 B ping-pong over 50 connections", Traffic(SMALL, 50), Encrypted, "message"
+        "TLS: 64 B ping-pong over 50 connections",
+        Traffic(SMALL, 50),
+        Encrypted,
+        "message",
+        (Target(RAW, 0.9), Target(TWISTED, 2.5)),
     ),
     "tls-large": Scenario(
-        "TLS: 64 KiB messages over 4 connections", Traffic(LARGE, 4), Encrypted, "message"
+        "TLS: 64 KiB messages over 4 connections",
+        Traffic(LARGE, 4),
+        Encrypted,
+        "message",
     ),
 }
 
@@ -87,28 +108,9 @@ MEMORY = {"memory": False, "tls-memory": True}
 def make_peers(twisted_python: str, *options: str, tls: bool) -> Iterable[Peer]:
     """Yield the servers, and what each is compared with."""
     child = "benchmarks._connections_child"
-    for loop in LOOPS:
-        yield Peer(loop, loop, (child, "raw", loop, *options), _needed(loop))
-    for loop in LOOPS:
-        yield Peer(
-            f"reactorlib-{loop}",
-            f"reactorlib on {loop}",
-            (child, "reactorlib", loop, *options),
-            ("reactorlib", *_needed(loop)),
-            beside={RAW: loop, TWISTED: "twisted-epoll"},
-        )
-    for reactor in ("epoll", "asyncio"):
-        yield Peer(
-            f"twisted-{reactor}",
-            f"Twisted, {reactor} reactor",
-            (child, "twisted", reactor, *options),
-            ("twisted", "OpenSSL") if tls else ("twisted",),
-            twisted_python,
-        )
-
-
-def _needed(loop: str) -> tuple[str, ...]:
-    return () if loop == "asyncio" else (loop,)
+    yield from raw((child, "raw"), options)
+    needs = ("twisted", "OpenSSL") if tls else ("twisted",)
+    yield from compared(child, options, twisted_python, twisted_needs=needs)
 
 
 def write_certificate(path: Path) -> None:
@@ -162,8 +164,8 @@ class Benchmark:
         self._pem = pem
         self._context = client_context(pem)
         self._rounds = options.rounds or (1 if options.quick else 5)
-        self._timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
-        self._count = min(options.count or (200 if options.quick else 2000), raise_limit())
+        self._timing = Timing(0.03, 0.1) if options.quick else Timing(0.15, 0.4)
+        self._count = min(options.count or (100 if options.quick else 2000), raise_limit())
         self._pinning = pin(options.same_cpu)
         self.failed = 0
 
@@ -190,6 +192,8 @@ class Benchmark:
         )
         results = interleave(peers, self._rounds, one, print)
         print(results_table(peers, results, scenario.unit))
+        for line in target_lines(scenario.targets, peers, results):
+            print(f"\n{line}")
         self.failed += len(peers) - len(results)
         return results_json(peers, results)
 
@@ -211,6 +215,9 @@ class Benchmark:
             else:
                 found[peer.key] = resident, allocated
         print(memory_table(peers, found))
+        if not tls:
+            for line in memory_targets(peers, found):
+                print(f"\n{line}")
         return {key: {"resident": pair[0], "allocated": pair[1]} for key, pair in found.items()}
 
 
@@ -224,6 +231,23 @@ def memory_table(peers: Sequence[Peer], found: dict[str, tuple[float, float]]) -
             less = ["" if pair is None else f"{pair[0] / resident:.2f}" for pair in baselines]
             rows.append([peer.title, f"{resident:,.0f}", f"{allocated:,.0f}", *less])
     return format_table(["peer", "bytes resident", "Python's objects", RAW, TWISTED], rows)
+
+
+def memory_targets(peers: Sequence[Peer], found: dict[str, tuple[float, float]]) -> list[str]:
+    """Say what a connection is to take, and what it takes."""
+    over, less = {}, {}
+    for peer in peers:
+        raw, twisted = (found.get(peer.beside.get(column, "")) for column in (RAW, TWISTED))
+        if raw is not None and peer.key in found:
+            over[peer.title] = found[peer.key][0] - raw[0]
+        if twisted is not None and peer.key in found:
+            less[peer.title] = twisted[0] / found[peer.key][0]
+    lines = []
+    if over:
+        lines.append(target_line("bytes over raw", "at most", MEMORY_OVER_RAW, over, ".0f"))
+    if less:
+        lines.append(target_line(TWISTED, "at least", 1, less, ".2f"))
+    return lines
 
 
 def main() -> int:
@@ -241,7 +265,9 @@ def main() -> int:
         )
 
         scenarios: dict[str, object] = {}
-        for key in options.scenario or [*SCENARIOS, *MEMORY]:
+        # Encrypted connections take long to make, and nothing else is learned from them quickly.
+        usual = [*SCENARIOS, *(["memory"] if options.quick else MEMORY)]
+        for key in options.scenario or usual:
             if key in MEMORY:
                 tls = MEMORY[key]
                 print(f"\nMemory of an idle connection{' with TLS' if tls else ''}\n", flush=True)

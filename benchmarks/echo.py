@@ -17,9 +17,10 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._echo_client import Timing, Traffic, measure
-from benchmarks._echo_peers import RAW, TWISTED, echo_peers, line_peers
+from benchmarks._echo_client import Connections, Counted, Exchange, Timing, Traffic, measure
+from benchmarks._echo_peers import RAW_JOINED, TRAPPED, count_peers, echo_peers, line_peers
 from benchmarks._harness import Peer, Target, importable, interleave, option_parser, pin
+from benchmarks._peers import RAW, TWISTED, TWISTED_ASYNCIO
 from benchmarks._report import describe, results_json, results_table, target_lines
 
 #: Thirty bytes and a line end.
@@ -35,6 +36,7 @@ class Scenario:
     peers: Callable[[str], list[Peer]]
     unit: str
     targets: tuple[Target, ...] = ()
+    connect: Callable[[int, Traffic], Exchange] = Connections
 
 
 SCENARIOS = {
@@ -43,20 +45,35 @@ SCENARIOS = {
         Traffic(b"x" * 64, connections=50),
         echo_peers,
         "message",
-        (Target(RAW, 0.95),),
+        (
+            Target(RAW, 0.97),
+            Target(TRAPPED, 3.3, "asyncio"),
+            Target(TWISTED, 1.8, "asyncio"),
+            Target(TWISTED, 2, "uvloop"),
+            Target(TWISTED_ASYNCIO, 2.9, "uvloop"),
+        ),
     ),
     "lines": Scenario(
         "Bursts of 1,000 lines of 30 B over 4 connections, each line answered",
         Traffic(LINE * 1000, connections=4, messages=1000),
         line_peers,
         "line",
-        (Target(TWISTED, 2.5),),
+        (Target(RAW_JOINED, 0.6), Target(TWISTED, 2.7)),
+    ),
+    "count": Scenario(
+        "Bursts of 1,000 lines of 30 B over 4 connections, lines counted",
+        Traffic((LINE * 999) + b"\r\n", connections=4, messages=1000),
+        count_peers,
+        "line",
+        (Target(RAW, 0.5), Target(TWISTED, 4.4)),
+        Counted,
     ),
     "large": Scenario(
         "64 KiB messages over 4 connections",
         Traffic(b"x" * 65536, connections=4),
         echo_peers,
         "message",
+        (Target(RAW, 0.93), Target(TWISTED, 2.8)),
     ),
 }
 
@@ -79,7 +96,7 @@ def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
     rounds = options.rounds or (1 if options.quick else 5)
-    timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+    timing = Timing(0.03, 0.1) if options.quick else Timing(0.15, 0.4)
     pinning = pin(options.same_cpu)
     run = f"rounds: {rounds}, {timing.measured} s each, {pinning}"
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)
@@ -95,7 +112,13 @@ def main() -> int:
             if not options.peer or peer.key in options.peer
         ]
         peers = importable(chosen, print)
-        one = partial(measure, traffic=scenario.traffic, cpu=pinning.server, timing=timing)
+        one = partial(
+            measure,
+            traffic=scenario.traffic,
+            cpu=pinning.server,
+            timing=timing,
+            connect=scenario.connect,
+        )
         results = interleave(peers, rounds, one, print)
         print(results_table(peers, results, scenario.unit))
         for line in target_lines(scenario.targets, peers, results):

@@ -13,18 +13,25 @@ if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._batches import Benchmark, Scenario
-from benchmarks._harness import Effort
+from benchmarks._harness import Effort, Target
+from benchmarks._peers import RAW, TWISTED
+
+TARGETS = (Target(RAW, 0.9), Target(TWISTED, 1))
 
 BENCHMARK = Benchmark(
     "processes",
     "Compare processes.",
     {
-        "spawn": Scenario("Run /bin/true with three pipes, one process at a time", "program"),
-        "side-by-side": Scenario("The same, ten processes at a time", "program"),
-        "big-parent": Scenario("One at a time, from a process of 256 MiB", "program", 0.25),
-        "echo": Scenario("64 KiB to and fro through cat", "block", 5),
+        "spawn": Scenario(
+            "Run /bin/true with three pipes, one process at a time", "program", targets=TARGETS
+        ),
+        "side-by-side": Scenario("The same, ten processes at a time", "program", targets=TARGETS),
+        "big-parent": Scenario(
+            "One at a time, from a process of 256 MiB", "program", 0.25, TARGETS
+        ),
+        "echo": Scenario("64 KiB to and fro through cat", "block", 5, TARGETS),
     },
-    quick=Effort(1, 50, 1, "processes"),
+    quick=Effort(1, 20, 1, "processes"),
     full=Effort(5, 500, 3, "processes"),
     count_help="programs to run; blocks are five times as many (default: 500)",
     least=10,

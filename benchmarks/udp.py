@@ -16,8 +16,8 @@ if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks._echo_client import Timing, Traffic, measure
-from benchmarks._echo_peers import LOOPS, RAW, TWISTED
 from benchmarks._harness import Peer, Target, importable, interleave, option_parser, pin
+from benchmarks._peers import RAW, TWISTED, compared, raw
 from benchmarks._report import describe, results_json, results_table, target_lines
 from benchmarks._udp_client import Datagrams
 
@@ -27,35 +27,17 @@ SCENARIOS = {
     "single": ("64 B datagrams to and fro on one socket", Traffic(b"x" * 64, connections=1)),
 }
 
-TARGETS = (Target(RAW, 0.95), Target(TWISTED, 1.0))
+TARGETS = (Target(RAW, 0.9), Target(TWISTED, 2))
 
 
 def udp_peers(twisted_python: str) -> list[Peer]:
     """Return the servers, and what each is compared with."""
-    raw = "benchmarks._udp_raw"
-    both = "benchmarks._udp_twisted"
-    peers = [Peer("asyncio-trapped", "asyncio, in the allocation trap", (raw, "asyncio"))]
-    for loop in LOOPS:
-        peers.append(Peer(loop, loop, (raw, "--out-of-trap", loop), _needed(loop)))
-    for loop in LOOPS:
-        peers.append(
-            Peer(
-                f"reactorlib-{loop}",
-                f"reactorlib on {loop}",
-                (both, "reactorlib", loop),
-                ("reactorlib", *_needed(loop)),
-                beside={RAW: loop, TWISTED: "twisted-epoll"},
-            )
-        )
-    for reactor in ("epoll", "asyncio"):
-        title = f"Twisted, {reactor} reactor"
-        command = (both, "twisted", reactor)
-        peers.append(Peer(f"twisted-{reactor}", title, command, ("twisted",), twisted_python))
-    return peers
-
-
-def _needed(loop: str) -> tuple[str, ...]:
-    return () if loop == "asyncio" else (loop,)
+    child = "benchmarks._udp_raw"
+    return [
+        Peer("asyncio-trapped", "asyncio, in the allocation trap", (child, "asyncio")),
+        *raw((child, "--out-of-trap")),
+        *compared("benchmarks._udp_twisted", (), twisted_python),
+    ]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -74,7 +56,7 @@ def main() -> int:
     """Run the scenarios asked for, print a table for each, and return how many peers failed."""
     options = parse_arguments()
     rounds = options.rounds or (1 if options.quick else 5)
-    timing = Timing(0.05, 0.15) if options.quick else Timing(0.15, 0.4)
+    timing = Timing(0.03, 0.1) if options.quick else Timing(0.15, 0.4)
     pinning = pin(options.same_cpu)
     run = f"rounds: {rounds}, {timing.measured} s each, {pinning}"
     about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)

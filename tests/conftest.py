@@ -65,13 +65,15 @@ async def errors() -> Any:
     assert seen == []
 
 
-@pytest.fixture(autouse=True, scope="session")
-def collections_are_cheap() -> Iterator[None]:
-    """What is there before the first test is there for good: collectors need not look at it."""
+@pytest.fixture(autouse=True, scope="module")
+def collections_are_cheap() -> None:
+    """
+    What is there before the first test of a module is there for good: collectors need
+    not look at it. Nor is it to be unfrozen: thousands of tests do a collection, and what
+    pytest keeps of all of them is hundreds of thousands of objects.
+    """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

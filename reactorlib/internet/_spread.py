@@ -12,7 +12,7 @@ import os
 import socket
 from typing import Any
 
-from reactorlib.internet import tcp
+from reactorlib.internet import tcp, unix
 from reactorlib.internet._hold import filtered
 
 __all__ = ["SpreadPorts"]
@@ -32,6 +32,9 @@ class SpreadPorts:
 
     def __init__(self, reactor: Any, count: int) -> None:
         self._ports = [port for port in reactor._ports if isinstance(port, tcp.Port)]
+        self._files = [
+            port for port in reactor._ports if isinstance(port, (unix.Port, unix.DatagramPort))
+        ]
         #: For each process but the first, the descriptor of each port, and what is to
         #: take its place.
         self._sockets: list[dict[int, socket.socket]] = [{} for _ in range(count - 1)]
@@ -60,7 +63,9 @@ class SpreadPorts:
         return True in done
 
     def close(self) -> None:
-        """In the process that started the others: keep no queue alive any more."""
+        """In the process that started the others: keep no queue alive any more, and no file."""
+        for file in self._files:
+            file._unbind()
         for sockets in self._sockets:
             for sock in sockets.values():
                 sock.close()

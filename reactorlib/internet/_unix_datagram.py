@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from reactorlib.internet import error
 from reactorlib.internet._datagram import BaseDatagramPort, no_datagram
+from reactorlib.internet._socket_file import SocketFile
 from reactorlib.internet.address import UNIXAddress
 from reactorlib.internet.interfaces import (
     IListeningPort,
@@ -50,8 +51,7 @@ class _UNIXDatagramPort(BaseDatagramPort):
         super().__init__(None if addr is None else os.fspath(addr), proto, maxPacketSize, reactor)
         self.addressFamily = socket.AF_UNIX
         self.mode = mode
-        #: What tells the file that we have made from another at the same path.
-        self._file: tuple[int, int] | None = None
+        self._file: SocketFile | None = None
 
     def _bind(self) -> socket.socket:
         path = self.port
@@ -63,7 +63,7 @@ class _UNIXDatagramPort(BaseDatagramPort):
                     sock.bind(path)
                     if path[:1] not in ("\0", b"\0"):
                         os.chmod(path, self.mode)
-                        self._file = _identity(path)
+                        self._file = SocketFile(path)
             except BaseException:
                 sock.close()
                 raise
@@ -75,10 +75,7 @@ class _UNIXDatagramPort(BaseDatagramPort):
         file, self._file = self._file, None
         if file is not None:
             try:
-                if _identity(self.port) == file:
-                    os.unlink(self.port)
-            except FileNotFoundError:
-                pass  # somebody else was faster
+                file.remove()
             except OSError as exception:
                 self._report(f"{os.fsdecode(self.port)!r} cannot be removed", exception)
 
@@ -214,8 +211,3 @@ class ConnectedDatagramPort(_UNIXDatagramPort):
     def getPeer(self) -> UNIXAddress:
         """Where the other end is."""
         return UNIXAddress(self.remoteaddr)
-
-
-def _identity(path: str | bytes) -> tuple[int, int]:
-    found = os.lstat(path)
-    return found.st_dev, found.st_ino

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reactorlib.internet import error
 from reactorlib.internet._connecting import StreamConnector
 from reactorlib.internet._listening import StreamPort
+from reactorlib.internet._socket_file import SocketFile
 from reactorlib.internet._unix_connection import UNIXConnection
 from reactorlib.internet._unix_datagram import ConnectedDatagramPort, DatagramPort
 from reactorlib.internet.address import UNIXAddress
@@ -81,8 +82,7 @@ class Port(StreamPort):
         self.mode = mode
         self.wantPID = wantPID
         self._lock: FilesystemLock | None = None
-        #: What tells our file from another that has taken its place.
-        self._file: tuple[int, int] | None = None
+        self._file: SocketFile | None = None
 
     @property
     def _in_file_system(self) -> bool:
@@ -97,8 +97,7 @@ class Port(StreamPort):
             sock.bind(self._path)
             try:
                 if self._in_file_system:
-                    found = os.stat(self._path)
-                    self._file = found.st_dev, found.st_ino
+                    self._file = SocketFile(self._path)
                     if self.mode is not None:
                         os.chmod(self._path, self.mode)  # bytes
                 sock.listen(self.backlog)
@@ -134,14 +133,9 @@ class Port(StreamPort):
                 pass  # somebody has taken it away, or has it now
 
     def _unlink(self) -> None:
-        if self._file is not None:
-            try:
-                found = os.stat(self._path)
-                if (found.st_dev, found.st_ino) == self._file:
-                    os.unlink(self._path)
-            except FileNotFoundError:
-                pass
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            file.remove()
 
     def _unbind(self) -> None:
         self._unlink()

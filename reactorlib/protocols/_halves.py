@@ -1,10 +1,16 @@
-"""How the end of one direction is passed on."""
+"""Two connections of which each is passed on to the other."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["send_end"]
+__all__ = ["close", "join", "send_end"]
+
+
+def join(one: Any, other: Any) -> None:
+    """Have neither transport read faster than the other takes it."""
+    one.registerProducer(other, True)
+    other.registerProducer(one, True)
 
 
 def send_end(transport: Any) -> None:
@@ -21,3 +27,9 @@ def send_end(transport: Any) -> None:
         transport.loseWriteConnection()
     except (AttributeError, NotImplementedError):
         transport.loseConnection()
+
+
+def close(transport: Any) -> None:
+    """Close one end, for the other is gone, once what that has sent has left."""
+    transport.unregisterProducer()
+    transport.loseConnection()

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
-from reactorlib.protocols._halves import send_end
+from reactorlib.protocols._halves import close, join, send_end
 from reactorlib.python.failure import Failure
 
 __all__ = ["Proxy", "ProxyClient", "ProxyClientFactory", "ProxyFactory", "ProxyServer"]
@@ -45,9 +45,7 @@ class Proxy(Protocol):
         peer, self.peer = self.peer, None
         if peer is not None and peer.transport is not None:
             peer.setPeer(None)
-            # It waits no longer for what this end would have written.
-            peer.transport.unregisterProducer()
-            peer.transport.loseConnection()
+            close(peer.transport)
 
     def readConnectionLost(self) -> None:
         """This end sends no more: tell the other, once what was passed on has left."""
@@ -74,8 +72,7 @@ class ProxyClient(Proxy):
             self.transport.loseConnection()
             return
         server.setPeer(self)
-        self.transport.registerProducer(server.transport, True)
-        server.transport.registerProducer(self.transport, True)
+        join(self.transport, server.transport)
         server.transport.resumeProducing()
         if server._ended:
             send_end(self.transport)

@@ -134,6 +134,9 @@ class Failure(BaseException):
         """
         Which of the classes the exception is an instance of.
 
+        If `parents` was set, as it is for what came from another process, a class of a
+        name in it counts as well.
+
         Args:
             errorTypes: exception classes, or their dotted names.
 
@@ -143,7 +146,10 @@ class Failure(BaseException):
         kind = self.type
         for wanted in errorTypes:
             if wanted is kind or (
-                wanted in self.parents if isinstance(wanted, str) else issubclass(kind, wanted)
+                wanted in self.parents
+                if isinstance(wanted, str)
+                else (self._parents is not None and _name(wanted) in self._parents)
+                or issubclass(kind, wanted)
             ):
                 return wanted
         return None

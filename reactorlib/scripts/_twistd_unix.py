@@ -1,5 +1,5 @@
 """
-What the daemon does with its process: options, log, pid file, fork, rights.
+What the daemon does with its process: log, pid file, fork, rights.
 
 The order of things, of which each relies on those before it:
 
@@ -27,15 +27,15 @@ import pwd
 import signal
 import sys
 import traceback
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 from reactorlib import logger
 from reactorlib.application import app, service
 from reactorlib.internet.interfaces import IReactorDaemonize
-from reactorlib.python import log, syslog, usage
+from reactorlib.python import log, syslog
 from reactorlib.python.logfile import LogFile
 from reactorlib.python.util import switchUID, untilConcludes
-from reactorlib.scripts import _users
+from reactorlib.scripts._server_options import ServerOptions
 
 __all__ = [
     "ServerOptions",
@@ -46,50 +46,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger("reactorlib.application.app")
-
-
-def _umask(value: str) -> int:
-    return int(value, 8)
-
-
-class ServerOptions(app.ServerOptions):
-    """The options of the daemon on POSIX systems."""
-
-    synopsis = "Usage: twistd [options]"
-
-    optFlags: ClassVar[Any] = [
-        ["nodaemon", "n", "don't daemonize, don't use default umask of 0077"],
-        ["originalname", None, "Don't try to change the process name"],
-        ["syslog", None, "Log to syslog, not to file"],
-        [
-            "euid",
-            "",
-            "Set only the effective user: the right to turn back is kept. Only for root; "
-            "use it with caution.",
-        ],
-    ]
-    optParameters: ClassVar[Any] = [
-        ["prefix", None, "twisted", "use the given prefix when syslogging"],
-        ["pidfile", "", "twistd.pid", "Name of the pidfile"],
-        ["chroot", None, None, "Chroot to a supplied directory before running"],
-        ["uid", "u", None, "The uid to run as.", _users.user],
-        [
-            "gid",
-            "g",
-            None,
-            "The gid to run as. If not specified, that of the given --uid.",
-            _users.group,
-        ],
-        ["umask", None, None, "The (octal) file creation mask to apply.", _umask],
-    ]
-    compData = usage.Completions(
-        optActions={
-            "pidfile": usage.CompleteFiles("*.pid"),
-            "chroot": usage.CompleteDirs(),
-            "gid": usage.CompleteGroups(),
-            "uid": usage.CompleteUsernames(),
-        },
-    )
 
 
 def checkPID(pidfile: str | None, program: str = "twistd") -> None:

@@ -1,4 +1,4 @@
-"""What several command lines have in common: where to listen, and who may log in."""
+"""What several command lines have in common: where to listen."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 from reactorlib.application import strports
 from reactorlib.application.internet import StreamServerEndpointService
-from reactorlib.cred._any_of import AnyOf
 from reactorlib.internet.endpoints import quoteStringArgument
 from reactorlib.python.usage import UsageError, portCoerce
 
-__all__ = ["AnyOf", "listen"]
+__all__ = ["listen"]
 
 
 def listen(port: Any, factory: Any, interface: str = "") -> StreamServerEndpointService:

@@ -8,13 +8,14 @@ from typing import Any
 
 from reactorlib.application.internet import StreamServerEndpointService
 from reactorlib.cred import checkers, strcred
+from reactorlib.cred._any_of import AnyOf
 from reactorlib.cred.credentials import IAnonymous, IUsernamePassword
 from reactorlib.cred.portal import Portal
 from reactorlib.protocols.ftp import FTPFactory, FTPRealm
 from reactorlib.python import usage
 from reactorlib.python.deprecate import deprecated
 from reactorlib.python.versions import Version
-from reactorlib.tap._common import AnyOf, listen
+from reactorlib.tap._common import listen
 
 __all__ = ["Options", "makeService"]
 

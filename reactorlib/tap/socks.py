@@ -6,10 +6,11 @@ from typing import Any
 
 from reactorlib.application.internet import StreamServerEndpointService
 from reactorlib.cred import strcred
+from reactorlib.cred._any_of import AnyOf
 from reactorlib.cred.credentials import IUsernamePassword, UsernamePassword
 from reactorlib.protocols.socks import SOCKSFactory
 from reactorlib.python import usage
-from reactorlib.tap._common import AnyOf, listen
+from reactorlib.tap._common import listen
 
 __all__ = ["Options", "makeService"]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -20,7 +23,9 @@ from reactorlib.conch.telnet import (
 from reactorlib.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from reactorlib.cred.portal import IRealm, Portal
 from reactorlib.internet import reactor
-from reactorlib.internet.protocol import ClientCreator, Protocol
+from reactorlib.internet.error import ConnectionAborted
+from reactorlib.internet.protocol import ClientCreator, Factory, Protocol, connectionDone
+from reactorlib.logger import capturedLogs, formatEvent
 
 from ._peers import LIMIT, needs_telnet, raw, serving, telnet
 
@@ -149,6 +154,87 @@ async def test_who_hangs_up_is_logged_out() -> None:
         peer.type(b"alice\r\nwonder\r\nhello\r\n")
         await peer.expect(b"you said 'hello'\r\n")
     assert realm.logouts == 1
+
+
+class Watched(TelnetTransport):
+    """Says when it waits for its peer to read, and how its connection ended."""
+
+    _MAX_UNREAD = 1 << 20
+
+    def __init__(self, make: Any) -> None:
+        super().__init__(make)
+        self.stalled = asyncio.Event()
+        self.ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.largest = 0
+
+    def _wait_for_room(self) -> None:
+        super()._wait_for_room()
+        waiting = self.transport._transport.get_write_buffer_size()
+        self.largest = max(self.largest, waiting)
+        if self._room is not None:
+            self.stalled.set()
+
+    def connectionLost(self, reason: Any = connectionDone) -> None:
+        super().connectionLost(reason)
+        self.ended.set_result(reason)
+
+
+class Verbose(TelnetProtocol):
+    """Says ten for one."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(b"".join(bytes([key]) * 10 for key in data))
+
+
+@asynccontextmanager
+async def watched(make: Any) -> AsyncIterator[tuple[Watched, socket.socket]]:
+    """A server's end, and the socket of somebody who has not read anything."""
+    made: list[Watched] = []
+
+    def build() -> Watched:
+        made.append(Watched(make))
+        return made[-1]
+
+    factory = Factory.forProtocol(build)
+    async with serving(factory) as port:
+        with socket.socket() as peer:
+            peer.setblocking(False)
+            async with asyncio.timeout(LIMIT):
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(peer, ("127.0.0.1", port))
+                await loop.sock_sendall(peer, b"!")
+                await loop.sock_recv(peer, 1)
+                yield made[0], peer
+
+
+async def test_who_does_not_read_is_not_read() -> None:
+    """Nothing that they are sent is lost, when they read after all."""
+    loop = asyncio.get_running_loop()
+    said = bytes(range(97, 123)) * 100_000
+    async with watched(Verbose) as (server, peer):
+        sending = asyncio.ensure_future(loop.sock_sendall(peer, said))
+        await server.stalled.wait()
+        # A pause of the protocol's own goes on beyond it.
+        server.pauseProducing()
+        server.resumeProducing()
+        heard = bytearray()
+        while len(heard) < 10 * len(said) + 9:
+            heard += await loop.sock_recv(peer, 1 << 20)
+        await sending
+    assert heard == b"!" * 9 + b"".join(bytes([key]) * 10 for key in said)
+    assert server.largest < len(heard) / 2
+
+
+async def test_who_does_not_read_what_comes_by_itself_is_hung_up_on() -> None:
+    async with watched(Verbose) as (server, _):
+        with capturedLogs() as events:
+            while not server.ended.done():
+                server.write(b"news\n" * 10_000)
+                await asyncio.sleep(0)
+        assert server.largest < 2 * server._MAX_UNREAD
+        assert server.ended.result().check(ConnectionAborted)
+    (event,) = events
+    assert "has not read the last 1048576 bytes: hanging up" in formatEvent(event)
 
 
 async def test_twisted_negotiates_with_us() -> None:

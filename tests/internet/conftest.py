@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -59,12 +58,3 @@ def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
     """What makes the loop of a test that starts one itself."""
     factory: LoopFactory = request.param
     return factory
-
-
-@pytest.fixture(scope="module")
-def quick_collection() -> Iterator[None]:
-    """Collecting garbage need not look at what the modules have made."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()

@@ -34,7 +34,7 @@ from ._uses import LOCAL, USES, Use, nothing_left
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("quick_collection")]
+pytestmark = pytest.mark.timeout(30)
 
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
 

@@ -20,7 +20,7 @@ from ._uses import LOCAL, USES, Hears, nothing_left, soon
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("quick_collection")]
+pytestmark = pytest.mark.timeout(30)
 
 
 class Held(Protocol):

@@ -27,7 +27,7 @@ from ._uses import LOCAL, nothing_left
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("quick_collection")]
+pytestmark = pytest.mark.timeout(30)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

@@ -170,6 +170,16 @@ def test_what_is_allowed_by_its_name_is_had() -> None:
     assert made.returncode == 3
 
 
+def test_a_class_that_is_made_without_a_call_is_refused_and_allowed_by_its_name() -> None:
+    """What the error names is what allows it."""
+    source = "app=Copyreg('copyreg.__newobj__',(Class('logging.Formatter'),),then={'a':1})"
+    with pytest.raises(NameRefused) as caught:
+        aot.unjellyFromSource(source)
+    assert caught.value.name == "logging.Formatter"
+    made = aot.unjellyFromSource(source, allow={caught.value.name})
+    assert (type(made).__name__, made.a) == ("Formatter", 1)
+
+
 def test_a_method_that_is_gone_is_named() -> None:
     source = f"app=InstanceMethod('gone','{KEPT}.Plain',Instance('{KEPT}.Plain'))"
     with pytest.raises(MethodGone, match=r"Plain\.gone") as caught:

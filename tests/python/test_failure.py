@@ -136,6 +136,23 @@ def test_a_trapped_failure_goes_on_to_the_next_errback() -> None:
     assert seen == ["first", Boom]
 
 
+def test_a_class_is_known_by_a_name_among_parents_that_were_set() -> None:
+    """As of what has come from another process, of which only names are known."""
+
+    class Copied(Failure):
+        def __init__(self, parents: list[str]) -> None:
+            self.type = type("Remote", (), {})
+            self.value = "in words"  # type: ignore[assignment]
+            self.tb = None
+            self.parents = parents
+
+    copied = Copied(["builtins.KeyError", "builtins.LookupError"])
+    assert copied.check(OSError, LookupError) is LookupError
+    assert copied.trap(KeyError) is KeyError
+    assert copied.check("builtins.KeyError") == "builtins.KeyError"
+    assert copied.check(OSError) is None
+
+
 def test_parents_are_the_names_of_the_classes() -> None:
     failure = Failure(LouderBoom())
     assert failure.parents == [

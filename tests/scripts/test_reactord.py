@@ -302,6 +302,125 @@ def test_check_loads_and_starts_nothing(here: Path, capsys: pytest.CaptureFixtur
     assert (status, error.count("\n")) == (1, 1)
 
 
+QUOTES = """
+from reactorlib.application.service import Service
+
+class Quotes(Service):
+    def __init__(self, quote):
+        self.quote = quote
+
+class Quote:
+    pass
+
+def make():
+    return Quote()
+"""
+
+#: What is not written into files that are data, and can be all the same: a call.
+CALLS = {
+    "Instance('quoters.Quote')": "Copyreg('quoters.make',())",
+    '<instance class="quoters.Quote"/>': '<build by="quoters.make"><with/></build>',
+}
+
+
+def save_quotes(folder: Path, style: str) -> str:
+    """Save, in a process of its own, what names a package of somebody's; the file's name."""
+    (folder / "quoters.py").write_text(QUOTES)
+    program = (
+        "import quoters\n"
+        "if sys.argv[1] == 'pickle':\n"
+        "    quoters.Quote.__reduce__ = lambda self: (quoters.make, ())\n"
+        "from reactorlib.application.service import Application\n"
+        "from reactorlib.persisted.sob import IPersistable\n"
+        "application = Application('quotes')\n"
+        "quoters.Quotes(quoters.Quote()).setServiceParent(application)\n"
+        "IPersistable(application).setStyle(sys.argv[1])\n"
+        "IPersistable(application).save()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}", style],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(folder)),
+        check=True,
+    )
+    (saved,) = folder.glob("quotes.ta?")
+    if style != "pickle":
+        text = saved.read_text()
+        (written,) = (written for written in CALLS if written in text)
+        saved.write_text(text.replace(written, CALLS[written]))
+    return saved.name
+
+
+@pytest.mark.parametrize(
+    ("style", "rounds"),
+    [
+        ("pickle", [("", "")]),
+        ("pickle", [("--allow elsewhere", "quoters.Quotes"), ("--allow quoters", "")]),
+        (
+            "pickle",
+            [
+                ("--allow quoters.Quotes", "quoters.make"),
+                ("--allow quoters.Quotes --allow quoters.make", ""),
+            ],
+        ),
+        # A function that is called is allowed by its own name, or not at all.
+        *[
+            (
+                style,
+                [
+                    ("", "quoters.make"),
+                    ("--allow quoters", "quoters.make"),
+                    ("--allow quoters.make", "quoters.Quotes"),
+                    ("--allow quoters --allow quoters.make", ""),
+                ],
+            )
+            for style in ("xml", "source")
+        ],
+    ],
+)
+def test_what_a_saved_application_names_can_be_allowed(
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    style: str,
+    rounds: list[tuple[str, str]],
+) -> None:
+    """Each refusal says which option it takes."""
+    saved = save_quotes(here, style)
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.delitem(sys.modules, "quoters", raising=False)
+    for options, refused in rounds:
+        line = f"--check {options} -f {saved}"
+        if refused:
+            assert run_here(line, capsys) == (
+                1,
+                f"reactord: {saved}: it names {refused}, which is not among what it may name: "
+                f"if that is right, say --allow {refused}\n",
+            )
+        else:
+            sys.argv = ["reactord", *line.split()]
+            reactord.run()
+            assert capsys.readouterr().out == "reactord: 'quotes' can be loaded: 1 service\n"
+    monkeypatch.delitem(sys.modules, "quoters", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("--allow a-b -f x.tap", "--allow 'a-b' is no name"),
+        ("--allow quoters -y app.tac", "--allow is about saved applications"),
+    ],
+)
+def test_names_are_allowed_to_saved_applications(
+    here: Path, capsys: pytest.CaptureFixture[str], line: str, why: str
+) -> None:
+    sys.argv = ["reactord", "--check", *line.split()]
+    with pytest.raises(SystemExit) as caught:
+        reactord.run()
+    assert caught.value.code == 1
+    assert why in capsys.readouterr().err
+
+
 def test_doctor_says_what_there_is(daemon: Daemon) -> None:
     plug_in(daemon.folder)
     done = daemon.run("doctor", PYTHONPATH=str(daemon.folder))

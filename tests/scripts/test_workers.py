@@ -217,6 +217,39 @@ def test_what_is_no_port_of_ipv4_is_spread_or_shared(daemon: Daemon) -> None:
     assert not (daemon.folder / "sock").exists()
 
 
+def test_a_worker_that_stops_by_itself_takes_no_socket_with_it(daemon: Daemon) -> None:
+    """A UNIX socket is the supervisor's: another worker goes on at the same file."""
+    more = """
+from reactorlib.internet import reactor
+class Stops(LineReceiver):
+    delimiter = b"\\n"
+    def lineReceived(self, line):
+        self.sendLine(line + b" %d" % os.getpid())
+        if line == b"stop":
+            reactor.stop()
+strports.service("unix:sock:lockfile=1", Factory.forProtocol(Stops)).setServiceParent(application)
+"""
+    daemon.write("app.tac", SERVER + more)
+    process = daemon.start("--workers", "1", "-y", "app.tac")
+
+    def ask(what: str) -> str:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(LIMIT)
+            connection.connect(str(daemon.folder / "sock"))
+            connection.sendall(f"{what}\n".encode())
+            word, pid = read_line(connection).split()
+            assert word == what
+            return pid
+
+    first = ask("stop")
+    second = ask("hello")
+    assert second != first
+    assert list(children(process.pid)) == [int(second)]
+    assert daemon.end(process) == -signal.SIGTERM
+    assert not (daemon.folder / "sock").exists()
+    assert not os.path.lexists(daemon.folder / "sock.lock")
+
+
 def test_a_connection_that_waits_for_a_dead_worker_is_served_by_the_next(daemon: Daemon) -> None:
     """The queue is the supervisor's to keep."""
     process = daemon.start("--workers", "1", "-y", "app.tac")

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from reactorlib.cred._any_of import AnyOf
 from reactorlib.cred.checkers import ANONYMOUS, AllowAnonymousAccess, FilePasswordDB
 from reactorlib.cred.credentials import Anonymous, IAnonymous, IUsernamePassword
 from reactorlib.cred.credentials import UsernamePassword as Login
 from reactorlib.cred.error import UnauthorizedLogin, UnhandledCredentials
 from reactorlib.python.usage import UsageError
 from reactorlib.tap import ftp
-from reactorlib.tap._common import AnyOf
 
 from ._programs import hashed, make, run, running
 

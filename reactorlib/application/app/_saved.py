@@ -52,14 +52,19 @@ def getApplication(config: Any, passphrase: str | bytes | None) -> Any:
     Args:
         config: a mapping with "python", "source" and "file", of which the first
             that is not None counts. A "file" is of the style that its name says,
-            and a pickle if it says none.
+            and a pickle if it says none. If it has "allow", a list of names, a saved
+            application may name these and this library's services, and nothing else.
         passphrase: what it is encrypted with; None for nothing.
 
     Raises:
         Exception: whatever `service.loadApplication` raises.
     """
+    from reactorlib.persisted import sob
+
     filename, style = _file_of(config)
-    return service.loadApplication(filename, style, passphrase)
+    names = config.get("allow")
+    allow = {*sob.SERVICES, *names} if names else None
+    return service.loadApplication(filename, style, passphrase, allow)
 
 
 def convertStyle(

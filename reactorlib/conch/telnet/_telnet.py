@@ -169,7 +169,9 @@ class Telnet(Protocol):
                 event = decoder.next_event()
             except SubnegotiationTooLong as why:
                 self._deliver(parts)
-                self._give_up("a telnet subnegotiation longer than {limit} bytes", why.limit)
+                self._give_up(
+                    "a telnet subnegotiation longer than {limit} bytes came from {peer}", why.limit
+                )
                 return
             if isinstance(event, Text):
                 parts.append(event.data)
@@ -191,7 +193,7 @@ class Telnet(Protocol):
     def _give_up(self, why: str, limit: int) -> None:
         """The peer asks for too much: hang up, and hear no more."""
         self._given_up = True
-        self._log.warn(why + " came from {peer}: hanging up", limit=limit, peer=self._peer())
+        self._log.warn(why + ": hanging up", limit=limit, peer=self._peer())
         self.transport.loseConnection()
 
     def _peer(self) -> Any:
@@ -294,7 +296,9 @@ class Telnet(Protocol):
     def _may_ask(self) -> bool:
         self._requests += 1
         if self._requests > self._MAX_REQUESTS:
-            self._give_up("more than {limit} telnet negotiations", self._MAX_REQUESTS)
+            self._give_up(
+                "more than {limit} telnet negotiations came from {peer}", self._MAX_REQUESTS
+            )
             return False
         return True
 

@@ -10,6 +10,7 @@ from zope.interface import implementer
 from reactorlib.conch.telnet._interfaces import ITelnetTransport
 from reactorlib.conch.telnet._telnet import Telnet
 from reactorlib.conch.telnet._wire import text
+from reactorlib.internet.defer import Deferred
 from reactorlib.internet.protocol import connectionDone
 
 __all__ = ["ProtocolTransportMixin", "TelnetTransport"]
@@ -75,6 +76,9 @@ class TelnetTransport(ProtocolTransportMixin, Telnet):
     """
     Speaks telnet, and is the transport of a protocol over it.
 
+    A peer that does not read what it is sent is not read either, until it has; if so
+    much is sent to it all the same that nobody can mean to read it, it is hung up on.
+
     Args:
         protocolFactory: makes the protocol, an `ITelnetProtocol`, when the
             connection is there.
@@ -87,6 +91,15 @@ class TelnetTransport(ProtocolTransportMixin, Telnet):
 
     protocolFactory: Callable[..., Any] | None = None
     protocol: Any = None
+
+    #: Bytes that are sent while others wait for the peer. A statement at a prompt may print
+    #: some megabytes at once, and a slow peer take minutes to read them.
+    _MAX_UNREAD = 1 << 24
+
+    _reading = False
+    _held = False
+    _unread = 0
+    _room: Deferred[None] | None = None
 
     def __init__(
         self, protocolFactory: Callable[..., Any] | None = None, *a: Any, **kw: Any
@@ -106,6 +119,15 @@ class TelnetTransport(ProtocolTransportMixin, Telnet):
             if self.factory is not None:
                 self.protocol.factory = self.factory
             self.protocol.makeConnection(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Bytes came in; what answers them has to find room before more are read."""
+        self._reading = True
+        try:
+            super().dataReceived(data)
+        finally:
+            self._reading = False
+        self._wait_for_room()
 
     def connectionLost(self, reason: Any = connectionDone) -> None:
         """The connection is gone; so it is for the protocol."""
@@ -149,7 +171,49 @@ class TelnetTransport(ProtocolTransportMixin, Telnet):
 
     def write(self, data: bytes) -> None:
         """Send text: newlines become CR LF, a CR is CR NUL, and IAC is escaped."""
-        self.transport.write(text(data))
+        self._write(text(data))
 
     def _write(self, data: bytes) -> None:
         self.transport.write(data)
+        if self._room is None:
+            # Within a read, all that is written leaves together at its end.
+            if not self._reading:
+                self._wait_for_room()
+            return
+        self._unread += len(data)
+        if self._unread > self._MAX_UNREAD and not self._given_up:
+            self._give_up("{peer} has not read the last {limit} bytes", self._MAX_UNREAD)
+            # What waits would never leave.
+            self.transport.abortConnection()
+
+    def _wait_for_room(self) -> None:
+        """Read no more as long as what was written waits for the peer to read it."""
+        if self._room is not None or not hasattr(self.transport, "drain"):
+            return
+        room: Deferred[None] = self.transport.drain()
+        if not room.called:
+            self._room = room
+            self._unread = 0
+            self.transport.pauseProducing()
+        room.addCallbacks(self._has_room, _ignore)
+
+    def _has_room(self, _: object) -> None:
+        if self._room is not None:
+            self._room = None
+            if not self._held:
+                self.transport.resumeProducing()
+
+    def pauseProducing(self) -> None:
+        """Read no more, for now. Text that has been read may still be delivered."""
+        self._held = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read again, as soon as the peer has read what it was sent."""
+        self._held = False
+        if self._room is None:
+            self.transport.resumeProducing()
+
+
+def _ignore(failure: Any) -> None:
+    """The connection is lost, of which others are told."""

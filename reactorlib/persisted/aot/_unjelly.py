@@ -240,10 +240,12 @@ class AOTUnjellier:
         def call(args: list[Any]) -> Any:
             if function is NEWOBJ:
                 cls = args[0] if args else None
-                if not isinstance(cls, type) or not (
-                    may_have_values(cls) if len(args) > 1 else may_have_objects(cls)
-                ):
-                    raise NameRefused(f"{ao.loadfunc} of {cls!r}")
+                if not isinstance(cls, type):
+                    raise NameRefused(ao.loadfunc)
+                name = f"{cls.__module__}.{cls.__qualname__}"
+                may = may_have_values(cls) if len(args) > 1 else may_have_objects(cls)
+                if not (may or name in self._explicit):
+                    raise NameRefused(name)
             elif not (may_be_called(function) or ao.loadfunc in self._explicit):
                 raise NameRefused(ao.loadfunc)
             return function(*args)

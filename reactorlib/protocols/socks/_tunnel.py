@@ -15,7 +15,7 @@ from reactorlib.internet.defer import CancelledError, Deferred, ensureDeferred, 
 from reactorlib.internet.error import CannotListenError, ConnectError, DNSLookupError
 from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.internet.protocol import ClientCreator, Protocol, connectionDone
-from reactorlib.protocols._halves import send_end
+from reactorlib.protocols._halves import close, join, send_end
 from reactorlib.protocols.socks._ends import (
     End,
     SOCKSv4Incoming,
@@ -150,9 +150,7 @@ class Tunnel(Protocol):
             self._work.cancel()
         end, self.otherConn = self.otherConn, None
         if end is not None:
-            if self._joined:
-                end.transport.unregisterProducer()
-            end.transport.loseConnection()
+            close(end.transport)
 
     def write(self, data: bytes) -> None:
         """Send what the far end has sent."""
@@ -298,8 +296,7 @@ class Tunnel(Protocol):
         if self._paused:
             ours.resumeProducing()
         theirs.resumeProducing()
-        ours.registerProducer(theirs, True)
-        theirs.registerProducer(ours, True)
+        join(ours, theirs)
         if rest := self._buffered.take_rest():
             end.write(rest)
         if end.ended:

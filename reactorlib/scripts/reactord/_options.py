@@ -60,6 +60,21 @@ class ReactordOptions(ServerOptions):
         ["workers", None, None, "How many processes are to serve.", _count],
     ]
 
+    compData = usage.Completions(multiUse=["allow"])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self["allow"] = []
+
+    def opt_allow(self, name: str) -> None:
+        """
+        A package, module, class or function that a saved application may name, besides this
+        library's services; others it may not, then. Can be given several times.
+        """
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise usage.UsageError(f"--allow {name!r} is no name, as package.module.Class is")
+        self["allow"].append(name)
+
     @property
     def subCommands(self) -> Any:
         """The plugins' subcommands, and `doctor`."""
@@ -86,3 +101,5 @@ class ReactordOptions(ServerOptions):
             self["nodaemon"] = True
         if self["workers"] is not None and self["debug"]:
             raise usage.UsageError("the debugger needs the one process: leave out --workers")
+        if self["allow"] and (self.subCommand or self["python"]):
+            raise usage.UsageError("--allow is about saved applications: leave it out")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -62,15 +62,6 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     """What runs the body of the test."""
     chosen: Driver = request.param
     return chosen
-
-
-@pytest.fixture(scope="session", autouse=True)
-def small_heap() -> Iterator[None]:
-    """Have `gc.collect()`, of which each test does one, look at what is new only."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

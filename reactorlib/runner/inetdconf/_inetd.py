@@ -1,38 +1,17 @@
-"""
-The files that an inetd is configured by: inetd.conf, and the names in /etc/services.
-
-A line of inetd.conf describes a service, in at least six fields:
-
-    service  socket-type  protocol  wait|nowait[.max]  user[:group]  program  arguments...
-
-as in inetd(8). Fields are separated by blanks; one with blanks in it is put between
-quotes. A comment begins with "#", at the beginning of a field.
-"""
+"""The lines of inetd.conf, each a service."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = [
-    "InetdConf",
-    "InetdService",
-    "InvalidConfError",
-    "InvalidInetdConfError",
-    "InvalidProtocolsConfError",
-    "InvalidServicesConfError",
-    "ProtocolsConf",
-    "ServicesConf",
-    "SimpleConfFile",
-    "UnknownService",
-]
+from reactorlib.runner.inetdconf._errors import InvalidInetdConfError, UnknownService
+from reactorlib.runner.inetdconf._files import ProtocolsConf, ServicesConf, SimpleConfFile
 
-# Longer than any that is meant: an argument list is what makes a line long.
-_MAX_LINE = 16384
+__all__ = ["DEFAULT_RATE", "WELL_KNOWN", "InetdConf", "InetdService"]
 
 #: How many times a minute a service is started before it counts as broken, as in inetd(8).
 DEFAULT_RATE = 256
@@ -50,166 +29,6 @@ _SOCKETS = {
     "udp6": ("dgram",),
     "unix": ("stream", "dgram"),
 }
-
-
-class InvalidConfError(Exception):
-    """
-    A configuration file breaks a rule.
-
-    Attributes:
-        reason: which.
-        filename: the file; None where it has no name.
-        line: the number of the line, from 1; None if it is no line's fault.
-    """
-
-    def __init__(self, reason: str = "", filename: str | None = None, line: int | None = None):
-        super().__init__(reason)
-        self.reason = reason
-        self.filename = filename
-        self.line = line
-
-    def __str__(self) -> str:
-        where = [str(part) for part in (self.filename, self.line) if part is not None]
-        return ": ".join(filter(None, (":".join(where), self.reason)))
-
-
-class InvalidInetdConfError(InvalidConfError):
-    """An inetd.conf breaks a rule."""
-
-
-class InvalidServicesConfError(InvalidConfError):
-    """A services file breaks a rule."""
-
-
-class InvalidProtocolsConfError(InvalidConfError):
-    """A protocols file breaks a rule."""
-
-
-class UnknownService(InvalidInetdConfError):
-    """A service has a name of which no port is known."""
-
-
-class SimpleConfFile:
-    """
-    Reads a file of lines, each of fields with blanks between them.
-
-    Attributes:
-        commentChar: what begins a comment, where a field could begin.
-        defaultFilename: which file is read if none is given.
-        error: what is raised for a line that breaks a rule.
-    """
-
-    commentChar = "#"
-    defaultFilename: str | None = None
-    error: type[InvalidConfError] = InvalidConfError
-
-    def parseFile(self, file: Any = None) -> None:
-        """
-        Read a file.
-
-        Args:
-            file: its lines, text; None for the file of the default name.
-
-        Raises:
-            InvalidConfError: a line breaks a rule; it says which line, of which file.
-            OSError: the file cannot be read.
-        """
-        if file is None:
-            if self.defaultFilename is None:
-                raise ValueError(f"{type(self).__name__} has no default file: give one")
-            with open(self.defaultFilename, encoding="utf-8", errors="surrogateescape") as opened:
-                self._parse_lines(opened, self.defaultFilename)
-        else:
-            self._parse_lines(file, getattr(file, "name", None))
-
-    def _parse_lines(self, lines: Iterable[str], filename: Any) -> None:
-        for number, line in enumerate(lines, 1):
-            try:
-                if len(line) > _MAX_LINE:
-                    raise self.error(f"the line is longer than {_MAX_LINE} characters")
-                text = self._without_comment(line)
-                if text:
-                    self._begin_line(filename, number)
-                    self.parseLine(text)
-            except InvalidConfError as error:
-                if error.line is None:
-                    error.filename = None if filename is None else str(filename)
-                    error.line = number
-                raise
-
-    def _begin_line(self, filename: Any, number: int) -> None:
-        """That line comes next."""
-
-    def _without_comment(self, line: str) -> str:
-        comment = re.search(rf"(?:^|(?<=\s)){re.escape(self.commentChar)}", line)
-        return (line if comment is None else line[: comment.start()]).strip()
-
-    def parseLine(self, line: str) -> None:
-        """
-        Take a line, which has something in it: its fields go to `parseFields`.
-
-        Raises:
-            InvalidConfError: it has too few fields, too many, or wrong ones.
-        """
-        fields = self._fields(line)
-        try:
-            inspect.signature(self.parseFields).bind(*fields)
-        except TypeError as why:
-            raise self.error(f"it has {len(fields)} fields: {why}") from None
-        self.parseFields(*fields)
-
-    def _fields(self, line: str) -> list[str]:
-        return line.split()
-
-    def parseFields(self, *fields: Any, **named: Any) -> None:
-        """Take the fields of a line. For subclasses."""
-        raise NotImplementedError(f"{type(self).__name__} needs a parseFields()")
-
-
-class ServicesConf(SimpleConfFile):
-    """
-    Reads /etc/services.
-
-    Attributes:
-        services: the port by name and protocol, `("http", "tcp")`; aliases too.
-    """
-
-    defaultFilename = "/etc/services"
-    error = InvalidServicesConfError
-
-    def __init__(self) -> None:
-        self.services: dict[tuple[str, str], int] = {}
-
-    def parseFields(self, name: str, portAndProtocol: str, *aliases: str) -> None:
-        """Take a name, `port/protocol`, and other names. What comes first counts."""
-        found = re.fullmatch(r"([0-9]{1,5})/([\w.+-]+)", portAndProtocol)
-        if found is None or int(found[1]) > 65535:
-            raise self.error(f"{portAndProtocol!r} is not of the form port/protocol, as 80/tcp")
-        for alias in (name, *aliases):
-            self.services.setdefault((alias, found[2].lower()), int(found[1]))
-
-
-class ProtocolsConf(SimpleConfFile):
-    """
-    Reads /etc/protocols.
-
-    Attributes:
-        protocols: the number by name; aliases too.
-    """
-
-    defaultFilename = "/etc/protocols"
-    error = InvalidProtocolsConfError
-
-    def __init__(self) -> None:
-        self.protocols: dict[str, int] = {}
-
-    def parseFields(self, name: str, number: str, *aliases: str) -> None:
-        """Take a name, its number, and other names."""
-        # Linux has some, as 262, which are in no packet and so are above 255.
-        if not re.fullmatch(r"[0-9]{1,5}", number):
-            raise self.error(f"{number!r} is not the number of a protocol")
-        for alias in (name, *aliases):
-            self.protocols.setdefault(alias, int(number))
 
 
 class InetdService:

@@ -3,15 +3,17 @@ The callback chain: what it holds, and how its steps are run.
 
 A chain has a result or it has none yet (`called`), and a list of steps that
 wait for it. Steps run as soon as there is a result, in order, each once, inline
-in whoever provided the result. A step is a pair:
+in whoever provided the result. A step is the callback alone, where there is no
+errback, or else a pair:
 
-- `(callback, errback)`, either may be None: takes the result, gives the next one.
+- `(callback, errback)`, the former may be None: takes the result, gives the next one.
 - `(outer, CHAIN)`: the chain `outer` waits for this one, because one of its
   callbacks returned it. It takes the result over and leaves None behind.
 - `(waiter, WAITER)`: a coroutine or a future waits. It sees the result and
   leaves it in place, so that any number of waiters and later callbacks see it
   too. `waiter.resume(result, failed)` may answer with a chain that it has
   provided with a result and whose steps are to run next.
+- `(future, FUTURE)`: a future of asyncio's waits likewise.
 
 Most Deferreds ever have one step, and most steps are callbacks that return
 something plain; both are done in the fewest lines that will do, since a line is
@@ -44,15 +46,27 @@ from typing import Any
 from reactorlib.python._report import report
 from reactorlib.python.failure import SPECIAL, Failure, counter, new_failure
 
-__all__ = ["CHAIN", "SPECIAL", "UNCAUGHT", "WAITER", "Chain", "caught", "remember", "stack"]
+__all__ = [
+    "CHAIN",
+    "FUTURE",
+    "SETTLED",
+    "SPECIAL",
+    "UNCAUGHT",
+    "WAITER",
+    "Chain",
+    "caught",
+    "remember",
+    "stack",
+]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
-_Step = tuple[Any, Any]
+_Step = Callable[[Any], Any] | tuple[Any, Any]
 
 #: In place of an errback: what the other half of the step is.
 CHAIN = object()
 WAITER = object()
+FUTURE = object()
 
 UNCAUGHT = (KeyboardInterrupt, SystemExit)
 
@@ -61,6 +75,11 @@ UNCAUGHT = (KeyboardInterrupt, SystemExit)
 #: to be ignored.
 ASKED = object()
 SURPRISE = object()
+
+#: In place of the canceller: there is nothing to cancel, nor to look at, for the result is
+#: an ordinary one, all steps have run, and the chain is not paused. One that is like that
+#: need not have this; one that has it is like that, and may lack `_held` and `_note`.
+SETTLED = object()
 
 #: In `_note`: the Deferred has remembered where it was made, and is to remember
 #: where it is fired.
@@ -73,6 +92,8 @@ SPECIAL.add(CoroutineType)
 #: Runs a coroutine for a Deferred, and the class of what drives it, which stands
 #: for the canceller. Set by `_coroutine` and `_driver`, which build on this module.
 run_coroutine: Callable[[Any], Any] = NotImplemented
+#: Gives a future a failure. Set by `_futures`.
+fail_future: Callable[[Any, Failure], None] = NotImplemented
 driver: type = NotImplemented
 
 #: The class `Deferred`; to ask for it takes less than to ask for `Chain` and what is derived.
@@ -107,7 +128,7 @@ class _Interrupted(list[_Step]):
 
     def append(self, step: _Step, /) -> None:
         super().append(step)
-        self._chain._run()
+        self._chain._run_left()
 
 
 class _Gone:
@@ -158,7 +179,7 @@ class Chain:
     #: each time it is paused; -1 where a KeyboardInterrupt has left some.
     _held: int
     #: What to ask when it is cancelled: a function; or what drives the coroutine whose
-    #: outcome this is; or one of ASKED and SURPRISE.
+    #: outcome this is; or one of ASKED, SURPRISE and SETTLED.
     _canceller: Any
     #: What is out of the ordinary, if anything is: before there is a result, REMEMBERS
     #: or the chain that `chainDeferred` has tied this one to; afterwards the failure
@@ -183,11 +204,13 @@ class Chain:
     @property
     def paused(self) -> int:
         """How often it has been paused; steps run at 0 only."""
-        return max(self._held, 0) >> 1
+        return 0 if self._canceller is SETTLED else max(self._held, 0) >> 1
 
     @property
     def _chainedTo(self) -> Chain | None:
         """The chain that this one waits for, if it does."""
+        if self._canceller is SETTLED:
+            return None
         other = self._note
         if self.called:
             other = self.result if self._held > 1 else None
@@ -203,6 +226,11 @@ class Chain:
             self._step = None
         if self.called:
             self._run()
+
+    def _unsettle(self) -> None:
+        """Something is to change, for one that was settled."""
+        self._canceller = self._note = None
+        self._held = 0
 
     def _drop_waiter(self, step: _Step) -> None:
         """A waiter waits no longer. A failure still counts as seen: it was cancelled for it."""
@@ -230,18 +258,19 @@ class Chain:
 
     def _run(self) -> None:
         """Run the steps, and those of every Deferred that waited for this one."""
-        if self._held == -1:
-            self._held = 0
+        if self._canceller is SETTLED:
+            self._unsettle()
         current = self
         while not current._held:
-            current._held = 1
             step = current._step
             if step is None:
+                current._held = 1
                 if current._steps is None:
                     current._end()
                     return
                 steps = iter(current._steps)
-                awaken = current._advance(steps)
+                result = current.result
+                awaken = current._advance(steps, result, isinstance(result, Failure))
                 if awaken is None:
                     return
                 if current._held & 1:
@@ -250,22 +279,38 @@ class Chain:
                 current = awaken
                 continue
             # The only one. As _advance does it, without an iterator.
-            callback, errback = step
+            callback = errback = None
+            if type(step) is tuple:
+                callback, errback = step
+                if errback is CHAIN:
+                    # Nobody's code runs, so there is little to do.
+                    awaken = current._hand_over(callback)
+                    current._step = None
+                    if current._note is not None:
+                        current._handled()
+                    if awaken is None:
+                        return
+                    current = awaken
+                    continue
+            current._held = 1
             result = current.result
             awaken = None
             try:
                 failed = type(result) in SPECIAL and isinstance(result, Failure)
-                if errback is WAITER:
+                if errback is None:
+                    if not failed:
+                        result = step(result)
+                elif callback is None:
+                    if failed:
+                        result = errback(result)
+                elif errback is WAITER:
                     if failed:
                         current._see(result)
                     awaken = callback.resume(result, failed)
-                elif errback is CHAIN:
-                    awaken = current._hand_over(callback)
-                    result = None
+                elif errback is FUTURE:
+                    current._resolve(callback, result, failed)
                 else:
-                    function = errback if failed else callback
-                    if function is not None:
-                        result = function(result)
+                    result = errback(result) if failed else callback(result)
             except UNCAUGHT:
                 current._interrupted()
                 raise
@@ -283,6 +328,36 @@ class Chain:
                 return
             current = awaken
 
+    def _run_left(self) -> None:
+        """Run the steps that a KeyboardInterrupt has left."""
+        if self._held == -1:
+            self._held = 0
+        self._run()
+
+    def _fail(self, failure: Failure) -> None:
+        """Give a chain its result, a failure, where `_note` says nothing."""
+        self.called = True
+        self.result = failure
+        step = self._step
+        if type(step) is not tuple or step[0] is not None:
+            self._run()
+            return
+        # The only step is an errback. As _run, without asking what the result and the step are.
+        self._held = 1
+        try:
+            result = step[1](failure)
+        except UNCAUGHT:
+            self._interrupted()
+            raise
+        except BaseException as exception:
+            result = caught(exception)
+        if type(result) in SPECIAL or self._steps is not None:
+            self._go_on(result, None)
+        else:
+            self.result = result
+            self._step = None
+            self._held = 0
+
     def _all_steps(self) -> Iterator[_Step]:
         """An iterator over the steps, and over what is added to them meanwhile."""
         steps = self._steps
@@ -293,27 +368,38 @@ class Chain:
                 self._step = None
         return iter(steps)
 
-    def _advance(self, steps: Iterator[_Step]) -> Chain | None:
+    def _advance(self, steps: Iterator[_Step], result: Any, failed: bool) -> Chain | None:
         """
         Run steps until they end or stop.
+
+        Args:
+            steps: those that are left.
+            result: the chain's result so far.
+            failed: whether that is a Failure.
 
         Returns:
             a chain whose steps are to run before the rest of these.
         """
-        result = self.result
-        failed = type(result) in SPECIAL and isinstance(result, Failure)
         awaken: Chain | None = None
         while True:
             try:
                 if failed:
-                    for callback, errback in steps:
-                        if errback is None:
+                    step: Any
+                    for step in steps:
+                        if type(step) is not tuple:
                             continue
-                        if errback is WAITER:
+                        callback, errback = step
+                        if callback is None:
+                            result = errback(result)
+                            failed = False
+                        elif errback is WAITER:
                             self._see(result)
                             awaken = callback.resume(result, True)
                             if awaken is None and self._held == 1:
                                 continue
+                        elif errback is FUTURE:
+                            self._resolve(callback, result, True)
+                            continue
                         elif errback is CHAIN:
                             awaken = self._hand_over(callback)
                             result = None
@@ -326,31 +412,41 @@ class Chain:
                         self._end()
                         return None
                 else:
-                    for callback, errback in steps:
-                        if errback is not None:
+                    for step in steps:
+                        if type(step) is not tuple:
+                            result = step(result)
+                        else:
+                            callback, errback = step
+                            if callback is None:
+                                continue
                             if errback is WAITER:
                                 awaken = callback.resume(result, False)
                                 if awaken is None and self._held == 1:
                                     continue
                                 break
+                            if errback is FUTURE:
+                                self._resolve(callback, result, False)
+                                continue
                             if errback is CHAIN:
                                 awaken = self._hand_over(callback)
                                 result = None
                                 break
-                            if callback is None:
-                                continue
-                        result = callback(result)
+                            result = callback(result)
                         if type(result) in SPECIAL:
                             # As _take, for what is most frequent.
-                            if type(result) is not deferred or not result.called or result._held:
+                            if type(result) is not deferred:
                                 break
+                            if result._canceller is not SETTLED:
+                                if result.called or self._held != 1:
+                                    break
+                                result._add_step((self, CHAIN))
+                                self._held = 3
+                                self.result = result
+                                self._stop(steps)
+                                return None
                             returned = result
                             result = returned.result
                             returned.result = None
-                            if returned._note is not None:
-                                returned._handled()
-                            if type(result) in SPECIAL:
-                                break
                         self.result = result
                         if self._held != 1:
                             break
@@ -403,7 +499,7 @@ class Chain:
         steps = iter(self._steps)
         next(steps)
         if awaken is None and self._held == 1:
-            awaken = self._advance(steps)
+            awaken = self._advance(steps, result, isinstance(result, Failure))
         elif awaken is None or not _left(steps):
             self._stop(steps)
         if awaken is not None:
@@ -422,7 +518,7 @@ class Chain:
 
     def _stop(self, steps: Iterator[_Step]) -> None:
         """Stop before the end, or at it: something has to be waited for, or goes first."""
-        left = _left(steps)
+        left = steps.__length_hint__()  # type: ignore[attr-defined]  # a list's iterator has it
         if not left:
             self._end()
             return
@@ -458,6 +554,9 @@ class Chain:
             returned = run_coroutine(returned)
         if not isinstance(returned, Chain):
             return returned
+        if returned._canceller is SETTLED:
+            result, returned.result = returned.result, None
+            return result
         if returned.called and returned._settled():
             result, returned.result = returned.result, None
             if returned._note is not None:
@@ -484,10 +583,23 @@ class Chain:
         self.result = None
         return None if outer._held else outer
 
+    def _resolve(self, future: Any, result: Any, failed: bool) -> None:
+        """Give the result to the future by which somebody waits, unless that is cancelled."""
+        if failed:
+            self._see(result)
+        if future.done():
+            return
+        if failed:
+            fail_future(future, result)
+        else:
+            future.set_result(result)
+
     def _settled(self) -> bool:
         """Whether `result` is final for now: all steps have run."""
+        if self._canceller is SETTLED:
+            return True
         if self._held == -1:
-            self._run()  # a KeyboardInterrupt had come between
+            self._run_left()
         return self.called and not self._held
 
     # -- who answers for a failure --------------------------------------------
@@ -567,7 +679,8 @@ def _run_others(current: Chain, steps: Iterator[_Step], awaken: Chain | None) ->
                     current._stop(steps)  # it has been paused meanwhile
                 else:
                     return
-            awaken = current._advance(steps)
+            result = current.result
+            awaken = current._advance(steps, result, isinstance(result, Failure))
     except BaseException:
         for d, passed in standing_back:
             d._interrupted(passed)

@@ -15,7 +15,7 @@ from types import CoroutineType, GeneratorType
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import SPECIAL, UNCAUGHT, caught
+from reactorlib.internet.defer._chain import SETTLED, SPECIAL, UNCAUGHT, caught
 from reactorlib.internet.defer._deferred import Deferred, succeed
 from reactorlib.internet.defer._driver import CoroutineTask, Returned
 from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
@@ -91,11 +91,9 @@ def _begin(coro: Any, context: Context) -> Deferred[Any]:
     try:
         while True:
             awaited = coro.send(value)
-            if not isinstance(awaited, Deferred) or not awaited.called or awaited._held:
+            if type(awaited) is not Deferred or awaited._canceller is not SETTLED:
                 break
             value = awaited.result
-            if type(value) in SPECIAL and isinstance(value, Failure):
-                break
     except (StopIteration, Returned) as stop:
         value = stop.value
     except UNCAUGHT:

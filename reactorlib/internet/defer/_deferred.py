@@ -27,7 +27,9 @@ from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._chain import (
     ASKED,
     CHAIN,
+    FUTURE,
     REMEMBERS,
+    SETTLED,
     SPECIAL,
     SURPRISE,
     UNCAUGHT,
@@ -37,21 +39,24 @@ from reactorlib.internet.defer._chain import (
     caught,
     stack,
 )
-from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture
+from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, cancel_both
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure, counter, failure_of, new_failure
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "succeed"]
+__all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "remember", "succeed"]
 
 T = TypeVar("T")
 _Next = TypeVar("_Next")
 _Other = TypeVar("_Other")
 _P = ParamSpec("_P")
 
-_new = object.__new__
+_Future = asyncio.Future
+
+#: Makes an instance and leaves `__init__` out.
+_new: Callable[[type[Deferred[Any]]], Deferred[Any]] = object.__new__
 
 #: Cancellation is asyncio's own: one `except` catches both.
 CancelledError = asyncio.CancelledError
@@ -189,7 +194,10 @@ class Deferred(Chain, Generic[T]):
             callback = _with_arguments(callback, callbackArgs or (), callbackKeywords or {})
         if errback is not None and (errbackArgs or errbackKeywords):
             errback = _with_arguments(errback, errbackArgs or (), errbackKeywords or {})
-        self._add_step((callback, errback))
+        if errback is not None:
+            self._add_step((callback, errback))
+        elif callback is not None:
+            self._add_step(callback)
         return self
 
     @overload
@@ -215,20 +223,20 @@ class Deferred(Chain, Generic[T]):
     ) -> Deferred[_Next]: ...
     def addCallback(self, callback: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Add a step for success; a failure passes it."""
-        if args or kwargs:
+        if args or kwargs or callback is None:
             callback = _with_arguments(callback, args, kwargs)
         # As _add_step, without the call: this is the busiest line of many programs.
         steps = self._steps
         if steps is not None:
-            steps.append((callback, None))
+            steps.append(callback)
         elif self._step is None:
-            self._step = (callback, None)
+            self._step = callback
             if self.called:
                 self._run()
         elif self.called:
-            self._add_step((callback, None))
+            self._add_step(callback)
         else:
-            self._steps = [self._step, (callback, None)]
+            self._steps = [self._step, callback]
             self._step = None
         return self
 
@@ -325,45 +333,56 @@ class Deferred(Chain, Generic[T]):
                 )
             self._fire(result)
             return
-        # As _fire and _give, without the calls: each Deferred comes by here.
+        # As _fire and _give, without the calls: each Deferred comes by here. The canceller
+        # goes last, since nobody asks it any more.
         self.called = True
-        self._canceller = None
         self.result = result
         step = self._step
         if step is None:
-            if self._steps is not None and not self._held:
+            if self._steps is None:
+                self._canceller = SETTLED
+                return
+            self._canceller = None
+            if not self._held:
                 self._held = 1
                 steps = iter(self._steps)
-                awaken = self._advance(steps)
+                awaken = self._advance(steps, result, False)
                 if awaken is not None:
                     _run_others(self, steps, awaken)
             return
         # The only step. As _run, for one that is plain or waits: without its frame, and
         # without asking what only failures need.
         self._held = 1
-        callback, errback = step
         awaken = None
         try:
-            if errback is None:
-                result = callback(result)
-            elif errback is WAITER:
-                awaken = callback.resume(result, False)
-            elif errback is CHAIN:
-                awaken = self._hand_over(callback)
-                result = None  # type: ignore[assignment]  # whatever steps give, from here on
-            elif callback is not None:
-                result = callback(result)
+            if type(step) is not tuple:
+                result = step(result)
+            else:
+                callback, errback = step
+                if errback is WAITER:
+                    awaken = callback.resume(result, False)
+                elif errback is FUTURE:
+                    if not callback.done():
+                        callback.set_result(result)
+                elif errback is CHAIN:
+                    awaken = self._hand_over(callback)
+                    result = None  # type: ignore[assignment]  # whatever steps give, from here on
+                elif callback is not None:
+                    result = callback(result)
         except UNCAUGHT:
+            self._canceller = None
             self._interrupted()
             raise
         except BaseException as exception:
             result = caught(exception)
         if type(result) in SPECIAL or self._steps is not None:
+            self._canceller = None
             awaken = self._go_on(result, awaken)
         else:
             self.result = result
             self._step = None
             self._held = 0
+            self._canceller = SETTLED
         if awaken is not None:
             awaken._run()
 
@@ -384,7 +403,11 @@ class Deferred(Chain, Generic[T]):
             if not isinstance(fail, BaseException):
                 raise TypeError(f"errback() takes a Failure or an exception, not {fail!r}")
             fail = failure_of(fail, fail.__traceback__)
-        self._fire(fail)
+        if self.called or self._note is not None:
+            self._fire(fail)
+        else:
+            self._canceller = None
+            self._fail(fail)
 
     def _fire(self, result: Any) -> None:
         if self.called:
@@ -411,11 +434,15 @@ class Deferred(Chain, Generic[T]):
 
     def pause(self) -> None:
         """Run no more steps until `unpause` is called as often."""
+        if self._canceller is SETTLED:
+            self._unsettle()
         self._held = max(self._held, 0) + 2
         self._all_steps()  # whoever runs the only one sees by that
 
     def unpause(self) -> None:
         """Take one `pause` back."""
+        if self._canceller is SETTLED:
+            self._unsettle()
         self._held -= 2
         if self.called:
             self._run()
@@ -435,12 +462,13 @@ class Deferred(Chain, Generic[T]):
             msg: what the `CancelledError` is to say.
         """
         target: Deferred[Any] = self
-        if self.called or type(self._canceller) is _chain.driver:
+        canceller = self._canceller
+        if self.called or type(canceller) is _chain.driver:
             innermost = self._innermost(msg)
             if innermost is None:
                 return
             target = innermost
-        canceller = target._canceller
+            canceller = target._canceller
         if canceller is ASKED:
             return
         try:
@@ -451,18 +479,16 @@ class Deferred(Chain, Generic[T]):
                 canceller(target)
         finally:
             if not target.called:
-                # As failure_of, without the call; and as _give, where there is little to do.
+                # As failure_of, without the call.
                 failure = new_failure(Failure)
                 failure.value = CancelledError() if msg is None else CancelledError(msg)
                 failure.type = CancelledError
                 failure.tb = None
                 failure.count = next(counter)
-                if target._step is None or target._note is not None:
-                    target._give(failure)
+                if target._note is None:
+                    target._fail(failure)
                 else:
-                    target.called = True
-                    target.result = failure
-                    target._run()
+                    target._give(failure)
 
     def _innermost(self, msg: object) -> Deferred[Any] | None:
         """
@@ -555,6 +581,8 @@ class Deferred(Chain, Generic[T]):
         return self.addBoth(translate)
 
     def __await__(self) -> Generator[Any, Any, T]:
+        if self._canceller is SETTLED:
+            return self.result  # type: ignore[no-any-return]  # a T by now
         if self.called and not self._held:
             result: Any = self.result
             if type(result) in SPECIAL and isinstance(result, Failure):
@@ -564,24 +592,22 @@ class Deferred(Chain, Generic[T]):
                     raise result.value.with_traceback(result.tb)
                 finally:
                     del self, result
-            return result  # type: ignore[no-any-return]  # a T by now
+            return result  # type: ignore[no-any-return]  # as above
         loop = running_loop()
         if loop is not None:
             task = asyncio.current_task(loop)
             # Whoever drives a coroutine of ours takes the Deferred itself.
             if task is not None and type(task) is not _chain.driver:
-                if self.called:
+                waiter: asyncio.Future[Any]
+                if self.called or self._step is not None or self._steps is not None:
                     waiter = WaitingFuture.of(self, loop)
                 else:
-                    # As WaitingFuture.of and _add_step, without the calls.
-                    waiter = WaitingFuture(loop=loop)
-                    waiter._deferred = self
-                    if self._step is None and self._steps is None:
-                        self._step = (waiter, WAITER)
-                    else:
-                        self._add_step((waiter, WAITER))
+                    # The same, but of the one class for which asyncio has short ways.
+                    waiter = _Future(loop=loop)
+                    waiter.cancel = self._cancel_waiting  # type: ignore[method-assign]
+                    self._step = (waiter, FUTURE)
                 try:
-                    return (yield from waiter)
+                    return (yield from waiter)  # type: ignore[no-any-return]  # as above
                 finally:
                     del self, waiter
         try:
@@ -590,6 +616,13 @@ class Deferred(Chain, Generic[T]):
             del self
 
     __iter__ = __await__
+
+    def _cancel_waiting(self, msg: object = None) -> bool:
+        """The `cancel` of the future that a task has been given, which is the first step."""
+        step = self._step if not self._steps else self._steps[0]
+        if type(step) is not tuple or type(step[0]) is not _Future:
+            return False  # it has been resolved
+        return cancel_both(step[0], self, msg)
 
     def asFuture(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
         """
@@ -631,13 +664,13 @@ class Deferred(Chain, Generic[T]):
         To a coroutine that the result is just being given to it is done, too,
         unless more callbacks follow.
         """
-        if self._held != 1:
+        if self._canceller is SETTLED or self._held != 1:
             return self._settled()
         steps = [self._step] if self._steps is None else self._steps
-        for waiter, errback in reversed(steps):
-            if errback is not WAITER:
+        for step in reversed(steps):
+            if type(step) is not tuple or step[1] not in (WAITER, FUTURE):
                 return False
-            if getattr(waiter, "_running", False):
+            if getattr(step[0], "_running", False):
                 break
         return True
 
@@ -675,7 +708,8 @@ class Deferred(Chain, Generic[T]):
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
-        for waiter, _ in self._all_steps():
+        for step in self._all_steps():
+            waiter = step[0] if type(step) is tuple else None
             if isinstance(waiter, DoneCallback) and waiter.fn == fn:
                 waiter.fn = None
                 found += 1
@@ -697,17 +731,31 @@ class Deferred(Chain, Generic[T]):
 def succeed(result: T) -> Deferred[T]:
     """A Deferred that has the result already."""
     d: Deferred[T]
-    if type(result) in SPECIAL or _chain.remembering:
+    if type(result) in SPECIAL:
         d = Deferred()
         d.callback(result)
     else:
-        # What Chain.__init__ does, without having C call it.
+        # What is needed of Chain.__init__, without having C call it.
         d = _new(Deferred)
         d.called = True
         d.result = result
-        d._step = d._steps = d._canceller = d._note = None
-        d._held = 0
+        d._step = d._steps = None
+        d._canceller = SETTLED
     return d
+
+
+def _new_remembering(cls: type[Deferred[T]]) -> Deferred[T]:
+    d = object.__new__(cls)
+    d._made = d._fired = stack()
+    return d
+
+
+def remember(on: bool) -> None:
+    """Whether Deferreds made from now on remember where they are made and fired."""
+    global _new
+    _chain.remember(on)
+    # So that nothing is asked, and no time lost, where this is off.
+    _new = _new_remembering if on else object.__new__
 
 
 _chain.deferred = Deferred

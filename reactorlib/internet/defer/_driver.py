@@ -30,7 +30,7 @@ from types import CoroutineType, GeneratorType
 from typing import Any
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import SPECIAL, UNCAUGHT, WAITER, caught
+from reactorlib.internet.defer._chain import SETTLED, SPECIAL, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._deferred import CancelledError, Deferred
 from reactorlib.internet.defer._futures import cancel_for_task
 from reactorlib.internet.defer._task import TaskFace
@@ -259,12 +259,7 @@ class CoroutineTask(TaskFace):
                     return self._finish(caught(raised))
                 exception = _without_our_frame(raised)
             else:
-                if (
-                    isinstance(awaited, Deferred)
-                    and awaited.called
-                    and not awaited._held
-                    and type(awaited.result) not in SPECIAL
-                ):
+                if type(awaited) is Deferred and awaited._canceller is SETTLED:
                     value = awaited.result
                     continue
                 value, exception, goes_on = self._handle(awaited)

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reactorlib.internet.defer._chain import WAITER, caught
+from reactorlib.internet.defer import _chain
+from reactorlib.internet.defer._chain import FUTURE, caught
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -62,33 +63,35 @@ class WaitingFuture(asyncio.Future[T]):
         # With no __init__ of our own it is made in C alone.
         self = cls(loop=loop)
         self._deferred = deferred
-        if not (deferred.called and deferred._settled()):
-            deferred._add_step((self, WAITER))
+        if deferred.called and deferred._settled():
+            deferred._resolve(self, deferred.result, isinstance(deferred.result, Failure))
         else:
-            failed = isinstance(deferred.result, Failure)
-            if failed:
-                deferred._see(deferred.result)
-            self.resume(deferred.result, failed)
+            deferred._add_step((self, FUTURE))
         return self
 
-    def resume(self, result: Any, failed: bool) -> None:
-        if self.done():
-            return
-        if not failed:
-            self.set_result(result)
-        elif isinstance(result.value, asyncio.CancelledError):
-            super().cancel(*result.value.args[:1])
-        else:
-            error = result.value.with_traceback(result.tb)
-            if isinstance(error, StopIteration):
-                # In a coroutine it would mean the end, and a future refuses it.
-                stop, error = error, RuntimeError("the Deferred failed with StopIteration")
-                error.__cause__ = stop
-            self.set_exception(error)
-
     def cancel(self, msg: Any = None) -> bool:
-        if not super().cancel(msg):
-            return False
-        # This future is cancelled whatever the canceller does with the Deferred.
-        cancel_for_task(self._deferred, msg)
-        return True
+        return cancel_both(self, self._deferred, msg)
+
+
+def cancel_both(future: asyncio.Future[T], d: Deferred[T], msg: object) -> bool:
+    """Cancel a future, and the Deferred that is to resolve it."""
+    if not asyncio.Future.cancel(future, msg):
+        return False
+    # This future is cancelled whatever the canceller does with the Deferred.
+    cancel_for_task(d, msg)
+    return True
+
+
+def _fail_future(future: asyncio.Future[Any], failure: Failure) -> None:
+    if isinstance(failure.value, asyncio.CancelledError):
+        asyncio.Future.cancel(future, *failure.value.args[:1])
+        return
+    error = failure.value.with_traceback(failure.tb)
+    if isinstance(error, StopIteration):
+        # In a coroutine it would mean the end, and a future refuses it.
+        stop, error = error, RuntimeError("the Deferred failed with StopIteration")
+        error.__cause__ = stop
+    future.set_exception(error)
+
+
+_chain.fail_future = _fail_future

@@ -623,3 +623,36 @@ def test_repr_tells_the_state() -> None:
     assert repr(pending) == f"<Deferred at {id(pending):#x}>"
     assert repr(succeed(3)).endswith("current result: 3>")
     assert f"waiting on Deferred at {id(inner):#x}" in repr(outer)
+
+
+def test_a_deferred_from_succeed_can_be_paused_cancelled_and_shown() -> None:
+    """It sets up less than others do, and is like them nonetheless."""
+    d = succeed(1)
+    assert (d.called, d.paused, d.done(), d.exception()) == (True, 0, True, None)
+    assert repr(d).endswith("current result: 1>")
+    d.cancel()
+    d.pause()
+    seen: list[int] = []
+    d.addCallback(seen.append)
+    assert (seen, d.paused, d.done()) == ([], 1, False)
+    d.unpause()
+    assert (seen, d.paused, d.done()) == ([1], 0, True)
+
+
+async def test_one_of_several_waiting_tasks_is_cancelled_with_the_deferred_at_once() -> None:
+    """Whichever it is, the canceller is asked once, inside `task.cancel()`."""
+    for which in (0, 1):
+        asked: list[object] = []
+        d = Deferred[int](asked.append)
+
+        async def wait(d: Deferred[int] = d) -> int:
+            return await d
+
+        tasks = [asyncio.create_task(wait()) for _ in range(2)]
+        await asyncio.sleep(0)
+        tasks[which].cancel("enough")
+        assert asked == [d]
+        assert tasks[which].cancel()  # asked for again, before it has run
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(outcome) for outcome in done] == [CancelledError] * 2
+        assert len(asked) == 1

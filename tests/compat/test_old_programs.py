@@ -389,9 +389,9 @@ def folder(name: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def outcome(name: str, folder: Path, *under: str) -> None:
+def outcome(name: str, folder: Path, *under: str, **environ: str) -> None:
     """Run it; it has to print what it prints, and to end as it ends."""
-    printed, errors, status = run(*under, "main.py", *under, cwd=folder)
+    printed, errors, status = run(*under, "main.py", *under, cwd=folder, **environ)
     assert printed == PROGRAMS[name][1], errors
     assert status == STATUS.get(name, 0), errors
 
@@ -404,11 +404,8 @@ def test_under_twisted_itself(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", pytest.param("uvloop", marks=pytest.mark.slow)])
-def test_under_the_alias(
-    name: str, loop: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REACTORLIB_LOOP", loop)
-    outcome(name, folder, "-m", "reactorlib.compat")
+def test_under_the_alias(name: str, loop: str, folder: Path) -> None:
+    outcome(name, folder, "-m", "reactorlib.compat", REACTORLIB_LOOP=loop)
 
 
 def test_rewritten(name: str, folder: Path) -> None:

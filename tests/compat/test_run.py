@@ -171,17 +171,15 @@ print(sys.argv)
 
 
 @pytest.mark.parametrize("how", [["loops.py"], ["-m", "loops"]], ids=" ".join)
-def test_its_loops_can_be_uvloops(
-    how: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_its_loops_can_be_uvloops(how: list[str], folder: Path) -> None:
     """But for one that asyncio makes without us."""
     pytest.importorskip("uvloop")
     (folder / "loops.py").write_text(LOOPS)
     own = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder)
     loops = [f"{where} asyncio" for where in ("asyncio.run", "reactor.run", "trial")]
     assert own[0].splitlines()[:3] == loops
-    monkeypatch.setenv("REACTORLIB_LOOP", "uvloop")
-    fast = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder)
+    chosen = {"REACTORLIB_LOOP": "uvloop"}
+    fast = run("-W", "error", "-m", "reactorlib.compat", *how, "a", cwd=folder, **chosen)
     changed = own[0].replace("reactor.run asyncio", "reactor.run uvloop")
     changed = changed.replace("trial asyncio", "trial uvloop")
     assert fast == (changed, "", 0)

@@ -307,6 +307,19 @@ def test_a_loop_that_nobody_ends_well_hangs_nothing(use: Use, loop_factory: Loop
     if executor is not None:
         executor.shutdown()
     assert {thread for thread in threading.enumerate() if not thread.daemon} <= before
+    # The threads of its reactor's pool are daemons, and end when the next reactor takes its place.
+    del loop, executor
+    with asyncio.Runner() as runner:
+        runner.run(touch())
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name.startswith("PoolThread-"):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+async def touch() -> None:
+    reactor.seconds()
 
 
 def test_a_process_that_only_attaches_ends_by_itself() -> None:

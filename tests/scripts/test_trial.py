@@ -339,7 +339,7 @@ def test_the_loop_is_chosen(default_loop: None, name: str, kind: type) -> None:
     seen: list[Any] = []
 
     class Case(unittest.TestCase):
-        def test_it(self) -> None:
+        async def test_it(self) -> None:
             seen.append(asyncio.get_running_loop())
 
     assert parsed("--reactor", name)["reactor"] == name

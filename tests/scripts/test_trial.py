@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -172,7 +173,8 @@ def test_an_interrupt_ends_the_run(tmp_path: Path, args: list[str], wait: str) -
     )
     done = command(tmp_path, *args, "test_long", timeout=25)
     assert done.returncode == 1
-    assert done.stdout.endswith("INTERRUPTED\n")
+    # Where there are several processes, another test may have been done meanwhile.
+    assert re.search(r"\nINTERRUPTED( \(successes=1\))?\n\Z", done.stdout)
     assert "Traceback" not in done.stderr
 
 

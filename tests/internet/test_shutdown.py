@@ -407,6 +407,61 @@ def test_what_ends_a_program_ends_the_run(
         run_well()
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_the_triggers_run_all_the_same(kind: type[BaseException], watching: LoopFactory) -> None:
+    """As they do where `asyncio.run` ends for it, in `async with reactor`."""
+    told: list[str] = []
+
+    def fail() -> None:
+        raise kind(3)
+
+    def finish() -> Deferred[None]:
+        told.append("before")
+        return task.deferLater(reactor, 0.001, told.append, "finished")
+
+    for phase in ("after", "during"):
+        reactor.addSystemEventTrigger(phase, "shutdown", told.append, phase)
+    reactor.addSystemEventTrigger("before", "shutdown", finish)
+    reactor.callLater(0, fail)
+    with nothing_left(), pytest.raises(kind):
+        reactor.run(loop_factory=watching)
+    assert told == ["before", "finished", "during", "after"]
+
+
+def test_a_second_interrupt_ends_the_triggers(watching: LoopFactory) -> None:
+    """Whoever waits for one that never ends can press Ctrl-C again."""
+    told: list[str] = []
+
+    def interrupt(text: str) -> None:
+        raise KeyboardInterrupt(text)
+
+    def hang() -> Deferred[None]:
+        reactor.callLater(0, interrupt, "second")
+        return Deferred()
+
+    reactor.addSystemEventTrigger("before", "shutdown", hang)
+    reactor.addSystemEventTrigger("after", "shutdown", told.append, "after")
+    reactor.callLater(0, interrupt, "first")
+    with nothing_left(), pytest.raises(KeyboardInterrupt, match="second") as caught:
+        reactor.run(loop_factory=watching)
+    assert str(caught.value.__context__) == "first"
+    assert told == []
+    caught.value.__traceback__ = None
+
+
+def test_an_interrupt_within_the_triggers_ends_them(watching: LoopFactory) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    told: list[str] = []
+    reactor.addSystemEventTrigger("during", "shutdown", interrupt)
+    reactor.addSystemEventTrigger("after", "shutdown", told.append, "after")
+    reactor.callWhenRunning(reactor.stop)
+    with nothing_left(), pytest.raises(KeyboardInterrupt):
+        reactor.run(loop_factory=watching)
+    assert told == []
+
+
 def test_sys_exit_is_the_programs_status(loop_name: str) -> None:
     process = child(
         """

@@ -234,6 +234,12 @@ class LoopReactor:
                 self._looping = self._one_run = True
                 try:
                     loop.run_forever()
+                except BaseException:  # KeyboardInterrupt, say: the loop's run is over, not ours
+                    if self.running and self._looping and not self._stopping:
+                        self._stopping = True
+                        loop.call_soon(self._shut_down)
+                        loop.run_forever()
+                    raise
                 finally:
                     self._one_run = False
                     closes = self._begin_closing(loop)

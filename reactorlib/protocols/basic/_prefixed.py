@@ -178,30 +178,37 @@ class IntNStringReceiver(Protocol, _PauseableMixin):
         while not self.paused:
             data = self.__data
             size = len(data)
-            end = start = self.__start
-            while (begin := start + prefix_size) <= size:
-                (length,) = unpack(data, start)
-                end = begin + length
-                if length > self.MAX_LENGTH or end > size:
-                    break
-                self.__start = start = end
-                self.stringReceived(data[begin:end])
-                # What replaces the buffer begins at 0.
-                if self.__start is not end or self.paused:
-                    break
-            if self.__start is not start or self.paused:
-                continue
-            if start == size and not self.__more:
+            # Up to there, a whole prefix follows.
+            last = size - prefix_size
+            start = self.__start
+            if start <= last:
+                while True:
+                    (length,) = unpack(data, start)
+                    begin = start + prefix_size
+                    end = begin + length
+                    if end > last or length > self.MAX_LENGTH:
+                        break
+                    self.__start = start = end
+                    self.stringReceived(data[begin:end])
+                    # What replaces the buffer begins at 0.
+                    if self.__start is not end or self.paused:
+                        break
+                if self.__start is not start or self.paused:
+                    continue
+                if length > self.MAX_LENGTH:
+                    if self.__too_long(length):
+                        return
+                    continue
+                if end <= size:
+                    self.__start = end
+                    self.stringReceived(data[begin:end])
+                    continue
+                missing = end - size
+            elif start == size and not self.__more:
                 self.__data = b""
                 return
-            if begin > size:
-                missing = begin - size
-            elif length > self.MAX_LENGTH:
-                if self.__too_long(length):
-                    return
-                continue
             else:
-                missing = end - size
+                missing = start - last
             if not self.__join(missing):
                 return
 

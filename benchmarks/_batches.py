@@ -109,12 +109,7 @@ class Benchmark:
             scenario = self.scenarios[key]
             print(f"\n{scenario.title}\n", flush=True)
             part = replace(effort, count=max(self.least, int(effort.count * scenario.share)))
-            chosen = [
-                peer
-                for peer in self.peers(key, part, options.twisted_python)
-                if not options.peer or peer.key in options.peer
-            ]
-            peers = importable(chosen, print)
+            peers = importable(self.peers(key, part, options.twisted_python), print, options.peer)
             results = interleave(peers, effort.rounds, one, print)
             print(results_table(peers, results, scenario.unit))
             for line in target_lines(scenario.targets, peers, results):

@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -205,10 +205,21 @@ def ratios(peer: Peer, results: Results) -> dict[str, float]:
     }
 
 
-def importable(peers: Iterable[Peer], note: Callable[[str], None]) -> list[Peer]:
-    """Return the peers whose packages can be imported, and say of the others what is missing."""
+def importable(
+    peers: Iterable[Peer], note: Callable[[str], None], only: Container[str] | None = None
+) -> list[Peer]:
+    """
+    Return the peers whose packages can be imported, and say of the others what is missing.
+
+    Args:
+        peers: those that there are.
+        note: called with what is missing.
+        only: the keys of those that are asked for; all, if it is empty or None.
+    """
     kept = []
     for peer in peers:
+        if only and peer.key not in only:
+            continue
         for package in peer.needs:
             if not _has(peer.python, package):
                 note(f"{peer.title}: skipped, no {package}: pip install 'reactorlib[bench]'\n")

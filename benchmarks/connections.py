@@ -176,8 +176,7 @@ class Benchmark:
     def _peers(self, tls: bool, *options: str) -> list[Peer]:
         with_tls = ("--tls", str(self._pem)) if tls else ()
         peers = make_peers(self._options.twisted_python, *options, *with_tls, tls=tls)
-        chosen = self._options.peer
-        return importable([p for p in peers if not chosen or p.key in chosen], print)
+        return importable(peers, print, self._options.peer)
 
     def time(self, scenario: Scenario) -> object:
         """Measure CPU time, print a table, and return every sample."""

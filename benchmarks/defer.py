@@ -191,12 +191,7 @@ def main() -> int:
     about = describe(options.twisted_python, ["reactorlib"], str(effort))
     print(flush=True)
 
-    chosen = [
-        peer
-        for peer in defer_peers(options.twisted_python)
-        if not options.peer or peer.key in options.peer
-    ]
-    peers = importable(chosen, print)
+    peers = importable(defer_peers(options.twisted_python), print, options.peer)
     results: dict[str, Results] = {row: {} for row in options.rows}
     running = peers
     for _ in range(effort.rounds):

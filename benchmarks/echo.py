@@ -106,12 +106,7 @@ def main() -> int:
     for key in options.scenario or SCENARIOS:
         scenario = SCENARIOS[key]
         print(f"\n{scenario.title}\n", flush=True)
-        chosen = [
-            peer
-            for peer in scenario.peers(options.twisted_python)
-            if not options.peer or peer.key in options.peer
-        ]
-        peers = importable(chosen, print)
+        peers = importable(scenario.peers(options.twisted_python), print, options.peer)
         one = partial(
             measure,
             traffic=scenario.traffic,

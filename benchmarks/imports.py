@@ -107,8 +107,7 @@ def main() -> int:
         return min(samples[1:], key=lambda sample: sample.cost)
 
     print("\nStart Python and import\n", flush=True)
-    chosen = import_peers(options.twisted_python)
-    peers = importable([p for p in chosen if not options.peer or p.key in options.peer], print)
+    peers = importable(import_peers(options.twisted_python), print, options.peer)
     results = interleave(peers, rounds, best, print)
     print(results_table(peers, results, "process", milliseconds=True))
     for line in targets(peers, results):

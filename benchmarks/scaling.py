@@ -307,12 +307,7 @@ def main() -> int:
         axis = AXES[key]
         sizes = chosen_sizes(axis, options.quick, options.most, limit)
         print(f"\n{axis.title}\n", flush=True)
-        chosen = [
-            peer
-            for peer in axis.peers(options.twisted_python)
-            if not options.peer or peer.key in options.peer
-        ]
-        peers = importable(chosen, print)
+        peers = importable(axis.peers(options.twisted_python), print, options.peer)
         one = partial(axis.measure, sizes=sizes, cpu=pinning.server, timing=timing)
         results = interleave(peers, rounds, one, print)
         failed += len(peers) - len(results)

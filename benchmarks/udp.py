@@ -66,12 +66,7 @@ def main() -> int:
     for key in options.scenario or SCENARIOS:
         title, traffic = SCENARIOS[key]
         print(f"\n{title}\n", flush=True)
-        chosen = [
-            peer
-            for peer in udp_peers(options.twisted_python)
-            if not options.peer or peer.key in options.peer
-        ]
-        peers = importable(chosen, print)
+        peers = importable(udp_peers(options.twisted_python), print, options.peer)
         one = partial(
             measure, traffic=traffic, cpu=pinning.server, timing=timing, connect=Datagrams
         )

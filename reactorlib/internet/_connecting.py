@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._connection import Builder, Origin
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet.interfaces import IConnector
 from reactorlib.python._report import report
@@ -124,7 +125,8 @@ class StreamConnector:
                 # The peer has reset it before there was anything to build for.
                 self._failed(error.ConnectError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
 
-        connection = self._connection(build, loop, lost, self._tls, client=True)
+        origin = Origin(Builder(build), loop, lost=lost, tls=self._tls, client=True)
+        connection = self._connection(origin)
         failed: Exception
         try:
             async with asyncio.timeout(self.timeout):

@@ -47,11 +47,25 @@ NO_ROOM = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
 #: not keep others waiting. It is as many as uvloop takes.
 _AT_ONCE = 32
 
+#: How many times in a row it is not asked whether there is more, at most, where there
+#: was none each time it was asked.
+_MOST_PASSED = 7
+
 
 class _Receiver(asyncio.DatagramProtocol):
     """What the loop calls with what has come, from one start of a port to its end."""
 
-    __slots__ = ("_closing", "_limit", "_loop", "_port", "_rest", "_transport", "_turn")
+    __slots__ = (
+        "_closing",
+        "_limit",
+        "_loop",
+        "_pass",
+        "_passes",
+        "_port",
+        "_rest",
+        "_transport",
+        "_turn",
+    )
 
     _loop: asyncio.AbstractEventLoop
     _turn: Turn
@@ -60,6 +74,8 @@ class _Receiver(asyncio.DatagramProtocol):
         self._port = port
         self._limit = port.maxPacketSize
         self._rest = range(0)
+        #: Whether there is more is not asked so many times, of which so many are left.
+        self._passes = self._pass = 0
         self._transport: asyncio.DatagramTransport | None = None
         self._closing = False
 
@@ -98,6 +114,10 @@ class _Receiver(asyncio.DatagramProtocol):
         if len(data) > self._limit:
             data = data[: self._limit]
         self._deliver(data, addr)
+        if self._pass:
+            self._pass -= 1
+            return
+        more = False
         for _ in self._rest:
             sock = self._port.socket
             if self._closing or sock is None:
@@ -105,11 +125,15 @@ class _Receiver(asyncio.DatagramProtocol):
             try:
                 data, addr = sock.recvfrom(self._limit)
             except (BlockingIOError, InterruptedError):
+                # A port with one peer that waits for its answer never has more.
+                self._passes = 0 if more else min(2 * self._passes + 1, _MOST_PASSED)
+                self._pass = self._passes
                 return
             except OSError as exception:
                 self.error_received(exception)
             else:
                 self._deliver(data, addr)
+            more = True
 
     def _deliver(self, data: bytes, addr: Any) -> None:
         if self._closing:

@@ -35,11 +35,17 @@ class Written(Protocol):
         _send: what it hands bytes to.
     """
 
-    _loop: asyncio.AbstractEventLoop
-    _context: Context
     _transport: Any
     _choked: bool
     _send: Any
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to."""
+
+    @property
+    def _context(self) -> Context:
+        """Where what is called runs."""
 
     def _stop_pulling(self) -> None:
         """The pull producer is gone: send as ever."""

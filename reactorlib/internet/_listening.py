@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
 import os
 from collections.abc import Callable
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._connection import Origin, begin
 from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._listening_socket import ListeningSocket
 from reactorlib.internet._second_names import ListeningNames
 from reactorlib.internet._tls._settings import engine_for
-from reactorlib.internet._turn import Turn, turn_of
+from reactorlib.internet._turn import turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["StreamPort"]
 
 _log = logging.getLogger("reactorlib.internet.tcp")
+
+_new = object.__new__
 
 
 @implementer(IListeningPort)
@@ -77,8 +79,6 @@ class StreamPort(ListeningNames):
         self.numberAccepted = 0
         self._tls = None if tls is None else partial(self._engine, tls)
         self._adopted = adopted
-        #: What each connection of this port calls when it is lost, and is known by.
-        self._lost_hook = self._connection_lost
         #: Those that are given time to end, and who waits for it.
         self._ending: set[Connection] = set()
         self._ended: Deferred[None] | None = None
@@ -139,21 +139,13 @@ class StreamPort(ListeningNames):
     def _unbind(self) -> None:
         """The socket is closed: take away what else it has left behind."""
 
-    def _accepted(
-        self, loop: asyncio.AbstractEventLoop, turn: Turn, context: contextvars.Context
-    ) -> Connection:
+    def _accepted(self, origin: Origin) -> Connection:
         number = self.numberAccepted
         self.numberAccepted = number + 1
-        return self._connection(
-            self.factory.buildProtocol,
-            loop,
-            self._lost_hook,
-            self._tls,
-            False,
-            number,
-            turn,
-            context,
-        )
+        origin.factory = self.factory  # which may have been exchanged
+        connection = _new(self._connection)
+        begin(connection, origin, number)
+        return connection
 
     def _engine(self, contextFactory: Any, connection: Connection) -> TLSEngine:
         return engine_for(contextFactory, False, connection=connection, factory=self.factory)
@@ -169,11 +161,8 @@ class StreamPort(ListeningNames):
         try:
             # asyncio waits a turn after it has begun to accept. To stop at any
             # moment, we need the server before that.
-            server = await self._create_server(
-                loop,
-                partial(self._accepted, loop, turn_of(loop), contextvars.copy_context()),
-                sock,
-            )
+            origin = Origin(self.factory, loop, tls=self._tls, port=self)
+            server = await self._create_server(loop, partial(self._accepted, origin), sock)
             if self._socket is not sock:
                 server.close()  # stopped meanwhile
                 return
@@ -246,8 +235,10 @@ class StreamPort(ListeningNames):
         if loop is None:
             return None  # so there are none
         self._ending = {
-            connection for connection in turn_of(loop).open if connection._lost is self._lost_hook
+            connection for connection in turn_of(loop).open if connection._origin.port is self
         }
+        for connection in self._ending:
+            connection._origin = connection._origin.apart(lost=self._connection_lost)
         if not self._ending:
             return None
         ended = self._ended = Deferred(lambda _: self._ending.clear())

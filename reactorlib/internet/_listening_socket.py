@@ -22,12 +22,16 @@ class ListeningSocket(socket.socket):
     again a second later. But first it goes on with what is left of the backlog, and
     says the same each time, and will try again as many times. To those this
     answers that nobody waits.
+
+    What it accepts is made of the same family and type without asking for them: in
+    the library's own `accept` that takes longer than the rest.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(fileno=descriptor)
         self.setblocking(False)
         self._short = False
+        self._like = int(self.family), int(self.type), self.proto
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection, as any socket, but for the call that follows a shortage."""
@@ -35,7 +39,8 @@ class ListeningSocket(socket.socket):
             self._short = False
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         try:
-            return super().accept()
+            descriptor, address = self._accept()  # type: ignore[attr-defined]  # as theirs calls
         except OSError as exception:
             self._short = exception.errno in _SHORTAGE
             raise
+        return socket.socket(*self._like, descriptor), address

@@ -17,7 +17,7 @@ from typing import Any
 
 from zope.interface import classImplements
 
-from reactorlib.internet._connection import Connection
+from reactorlib.internet._connection import Builder, Connection, Origin
 from reactorlib.internet._secure import Secure
 from reactorlib.internet._write_buffer import WriteBuffer
 from reactorlib.internet.interfaces import ISSLTransport
@@ -53,7 +53,10 @@ def connect_protocols(
         their connections, the client's first.
     """
     loop = asyncio.get_running_loop()
-    ends = MemoryConnection(client, loop, client=True), MemoryConnection(server, loop)
+    ends = (
+        MemoryConnection(Origin(Builder(client), loop, client=True)),
+        MemoryConnection(Origin(Builder(server), loop)),
+    )
     connect(*ends)
     return ends
 

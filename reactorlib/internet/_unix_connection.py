@@ -15,6 +15,7 @@ from typing import ClassVar
 from zope.interface import classImplements, implementer
 
 from reactorlib.internet._connection import Connection
+from reactorlib.internet._connection._core import PAUSED
 from reactorlib.internet._secure import Secure
 from reactorlib.internet._unix_transport import UNIXTransport
 from reactorlib.internet.interfaces import IFileDescriptorReceiver, ISSLTransport, IUNIXTransport
@@ -56,7 +57,7 @@ class UNIXConnection(Connection):
             self._transport = transport
             if self._flow is None or self._flow.streaming:
                 self._send = None
-            transport.begin(b"" if early is None else early.data, self._paused)
+            transport.begin(b"" if early is None else early.data, bool(self._marks & PAUSED))
         return transport
 
     def descriptor_received(self, descriptor: int) -> None:

@@ -23,5 +23,6 @@ TLS is another asyncio transport between this object and the loop's; see
 """
 
 from reactorlib.internet._connection._connection import Connection
+from reactorlib.internet._connection._core import Builder, Origin, begin
 
-__all__ = ["Connection"]
+__all__ = ["Builder", "Connection", "Origin", "begin"]

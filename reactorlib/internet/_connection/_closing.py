@@ -6,7 +6,7 @@ import socket
 import struct
 
 from reactorlib.internet import error
-from reactorlib.internet._connection._core import discard, lost_by
+from reactorlib.internet._connection._core import READ_CLOSED, WRITE_CLOSED, discard, lost_by
 from reactorlib.internet._connection._names import Named
 from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.python.failure import Failure
@@ -45,8 +45,8 @@ class Closing(Named):
         A protocol that provides `IHalfCloseableProtocol` has its
         `writeConnectionLost` called then; what the peer sends is still received.
         """
-        if not (self.disconnecting or self._write_closed):
-            self._write_closed = True
+        if not (self.disconnecting or self._marks & WRITE_CLOSED):
+            self._marks |= WRITE_CLOSED
             if self._flow is None or self._flow.producer is None:
                 self._close_writing()
 
@@ -63,7 +63,7 @@ class Closing(Named):
     def _writing_closed(self) -> None:
         if self.connected and IHalfCloseableProtocol.providedBy(self.protocol):
             self._tell("writeConnectionLost")
-        if self._read_closed:
+        if self._marks & READ_CLOSED:
             self.loseConnection()
 
     def abortConnection(self) -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zope.interface import implementer
 
 from reactorlib.internet import error
-from reactorlib.internet._connection._core import discard, lost_by, raise_interrupt
+from reactorlib.internet._connection._core import (
+    HELD_BACK,
+    PAUSED,
+    READ_CLOSED,
+    WRITE_CLOSED,
+    discard,
+    lost_by,
+    raise_interrupt,
+)
 from reactorlib.internet._connection._reading import Early, Reading
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._tls_transport import TLSTransport
@@ -41,15 +49,9 @@ class Connection(Reading):
     A connection.
 
     Args:
-        build: called with the peer's address; the protocol, or None to refuse.
-        loop: the loop that it belongs to.
-        lost: called with this object and the reason after the protocol has been told.
-        tls: what makes a `TLSEngine` for this object, if TLS is to begin at once.
-        client: whether this side has connected, rather than accepted.
+        origin: where it comes from, and what it shares with others from there.
         sessionno: how many its port had accepted before, or how many had been adopted
             before; -1 for a client's.
-        turn: what connections of that loop share, if the caller has it.
-        context: what its callbacks run in copies of; by default, of the current one.
 
     Attributes:
         protocol: who is told of what comes in; may be exchanged at any time. None
@@ -68,11 +70,11 @@ class Connection(Reading):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        build, self._build = self._build, None
-        assert build is not None
+        origin = self._origin
         peername = transport.get_extra_info("peername")
         if type(peername) is tuple and len(peername) == 2:
-            peer: Any = tcp4(*peername)
+            host, number = peername
+            peer: Any = tcp4(host, number)
         else:
             sock = transport.get_extra_info("socket")  # uvloop has to make it
             if peername is None and sock is not None and sock.family != socket.AF_UNIX:
@@ -80,20 +82,20 @@ class Connection(Reading):
                 transport.abort()
                 return
             peer = self.getPeer()
-        if self._tls is not None:
+        if origin.tls is not None:
             try:
-                self._secure_with(self._tls(self))
+                self._secure_with(origin.tls(self))
             except Exception as exception:
                 self._fail("TLS could not be set up; the connection is dropped", exception)
                 return
         try:
-            self.protocol = build(peer)
+            protocol = self.protocol = origin.factory.buildProtocol(peer)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exception:
             self._fail("buildProtocol() failed; the connection is dropped", exception)
             return
-        if self.protocol is None:
+        if protocol is None:
             transport.close()
             return
         self.connected = True
@@ -102,14 +104,14 @@ class Connection(Reading):
         outer, turn.told = turn.told, self
         try:
             self._prepare()
-            self.protocol.makeConnection(self)
+            protocol.makeConnection(self)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exception:
             self._fail("connectionMade() failed; the connection is dropped", exception)
         finally:
             turn.told = outer
-        if self._paused and self._transport is transport:
+        if self._marks & PAUSED and self._transport is transport:
             self._early = Early(self, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -146,8 +148,8 @@ class Connection(Reading):
         """The peer is answered while it does not take the answers: read no more for now."""
         if self._flow is not None and self._flow.producer is not None:
             return  # which knows how to wait
-        if not (self._held_back or self.disconnecting):
-            self._held_back = True
+        if not (self._marks & HELD_BACK or self.disconnecting):
+            self._marks |= HELD_BACK
             self._transport.pause_reading()
 
     def pause_writing(self) -> None:
@@ -157,8 +159,8 @@ class Connection(Reading):
 
     def resume_writing(self) -> None:
         self._choked = False
-        if self._held_back:
-            self._held_back = False
+        if self._marks & HELD_BACK:
+            self._marks &= ~HELD_BACK
             self._context.copy().run(self._read_on)
         if self._flow is not None:
             self._flow.flow()
@@ -170,10 +172,10 @@ class Connection(Reading):
         A protocol that wants to know goes on, unless it had closed its own side;
         otherwise asyncio closes once what is written has left.
         """
-        self._read_closed = True
+        self._marks |= READ_CLOSED
         if not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
             self._tell("readConnectionLost")
-            if not self._write_closed or self._ending is not None:
+            if not self._marks & WRITE_CLOSED or self._ending is not None:
                 return True  # it goes on, or is over by itself
         self.disconnecting = True
         self._send = discard
@@ -181,12 +183,12 @@ class Connection(Reading):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         # asyncio calls this in the context of whoever has closed the connection.
-        self._context.copy().run(self._is_lost, exc)
+        self._origin.context.copy().run(self._is_lost, exc)
 
     def _is_lost(self, exc: BaseException | None) -> None:
         turn = self._turn
         turn.open.discard(self)
-        if not turn.open and turn.emptied is not None:
+        if turn.emptied is not None and not turn.open:
             turn.emptied.set()
             turn.emptied = None
         self.connected = False
@@ -213,8 +215,9 @@ class Connection(Reading):
                 report(_log, "connectionLost() failed", Failure(exception), protocol=protocol)
             finally:
                 turn.told = outer
-        lost, self._lost = self._lost, None
-        if lost is not None:
+        origin = self._origin
+        if (lost := origin.lost) is not None:
+            origin.lost = None  # an origin with somebody to tell is this connection's alone
             lost(self, reason)
         # What refers to this object in its turn: nothing is left for the collector to find.
         self.protocol = self._flow = self._early = None
@@ -254,7 +257,7 @@ class Connection(Reading):
         """
         if self.disconnecting or not self.connected:
             raise RuntimeError("TLS cannot begin on a connection that is closing or closed")
-        client = self._client == bool(normal)
+        client = self._origin.client == bool(normal)
         factory = getattr(self.protocol, "factory", None)
         engine = engine_for(
             contextFactory, client, connection=self, factory=factory, hostname=hostname
@@ -276,7 +279,7 @@ class Connection(Reading):
         if self._early is not None:
             unread += self._early.data
             self._early = None
-        if self._paused:
+        if self._marks & PAUSED:
             tls.pause_reading()
         tls.begin(unread)
 

@@ -57,7 +57,7 @@ class Named(Core):
     def logstr(self) -> str:
         """What it is called in logs: its protocol, its number, and who the peer is."""
         name = self.logPrefix()
-        if self._client:
+        if self._origin.client:
             return f"{name},client"
         return f"{name},{self.sessionno},{getattr(self.getPeer(), 'host', '')}"
 
@@ -73,7 +73,7 @@ class Named(Core):
         if not self.connected:
             return f"<{name}, not connected>"
         state = ", closing" if self.disconnecting else ""
-        if self._client:
+        if self._origin.client:
             return f"<{name} to {_where(self.getPeer())}{state}>"
         number = f" #{self.sessionno}" if self.sessionno >= 0 else ""
         host = self.getHost()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from reactorlib.internet._connection._core import HELD_BACK, PAUSED
 from reactorlib.internet._connection._writing import Writing
 from reactorlib.internet._second_names import ReadingNames
 
@@ -22,13 +23,13 @@ class Reading(ReadingNames, Writing):
     def pauseProducing(self) -> None:
         """Read no more until `resumeProducing`; the peer is held up in the end."""
         if not self.disconnecting:
-            self._paused = True
+            self._marks |= PAUSED
             self._transport.pause_reading()
 
     def resumeProducing(self) -> None:
         """Read on."""
         if not self.disconnecting:
-            self._paused = False
+            self._marks &= ~PAUSED
             # asyncio reads in the context of whoever has resumed it.
             if self._early is not None:
                 self._loop.call_soon(self._resume, context=self._own_context())
@@ -37,7 +38,7 @@ class Reading(ReadingNames, Writing):
 
     def _resume(self) -> None:
         """Read for the first time, after a pause that began in `connectionMade`."""
-        if self._early is not None and not (self._paused or self.disconnecting):
+        if self._early is not None and not (self._marks & PAUSED or self.disconnecting):
             early, self._early = self._early, None
             self._transport.set_protocol(self)
             if early.data:
@@ -45,7 +46,7 @@ class Reading(ReadingNames, Writing):
             self._read_on()
 
     def _read_on(self) -> None:
-        if not (self._paused or self._held_back or self.disconnecting):
+        if not (self._marks & (PAUSED | HELD_BACK) or self.disconnecting):
             self._transport.resume_reading()
 
     def stopProducing(self) -> None:

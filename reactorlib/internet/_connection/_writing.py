@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reactorlib.internet._connection._closing import Closing
+from reactorlib.internet._connection._core import WRITE_CLOSED
 from reactorlib.internet.defer import Deferred, fail, succeed
 
 __all__ = ["Writing"]
@@ -84,7 +85,7 @@ class Writing(Closing):
         After `loseConnection` the connection stays open until it is unregistered.
         """
         flow = self._flow_of_it()
-        over = self.disconnecting or self._write_closed
+        over = self.disconnecting or bool(self._marks & WRITE_CLOSED)
         if self._ending is not None or (over and flow.producer is None):
             producer.stopProducing()
         else:
@@ -97,7 +98,7 @@ class Writing(Closing):
             if self._ending is None and self.connected:
                 if self.disconnecting:
                     self._close()
-                elif self._write_closed:
+                elif self._marks & WRITE_CLOSED:
                     self._close_writing()
 
     def stopConsuming(self) -> None:

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from reactorlib.internet import error, tcp, unix
 from reactorlib.internet._connecting import lent
+from reactorlib.internet._connection import Origin
 from reactorlib.internet._listening import StreamPort
 from reactorlib.internet._reactor._core import LoopReactor
 from reactorlib.internet._tcp_connection import TCPConnection
@@ -137,7 +138,7 @@ class StreamReactor(LoopReactor):
         kind = UNIXConnection if over_unix else TCPConnection
 
         def begin(loop: asyncio.AbstractEventLoop) -> None:
-            connection = kind(factory.buildProtocol, loop, sessionno=next(_adopted))
+            connection = kind(Origin(factory, loop), next(_adopted))
             opening = loop.create_task(_take(loop, connection, sock))
             self._tasks.add(opening)
             opening.add_done_callback(self._tasks.discard)

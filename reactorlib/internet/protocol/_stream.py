@@ -194,10 +194,11 @@ class Factory(Generic[P]):
         """
         # Only here does a factory know of transports; they know of factories by name alone.
         from reactorlib.internet._any_connection import AnyConnection
+        from reactorlib.internet._connection import Origin
 
         if self.numPorts == 0:
             self.doStart()
-        return AnyConnection(self.buildProtocol, asyncio.get_running_loop())
+        return AnyConnection(Origin(self, asyncio.get_running_loop()))
 
 
 class ServerFactory(Factory[P]):

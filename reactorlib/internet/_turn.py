@@ -33,7 +33,8 @@ class Turn:
         self.reading: Core | None = None
         #: The transport whose protocol is being told of anything but a connection's read, or None.
         self.told: Any = None
-        #: Other connections that were written to during that read.
+        #: What was written to during that read: other connections, and any that has several
+        #: pieces to join.
         self.dirty: list[Core] = []
         #: Every connection that has a transport.
         self.open: set[Connection] = set()
@@ -66,7 +67,7 @@ _report.who_is_told = _who_is_told
 
 
 def flush_dirty(turn: Turn) -> None:
-    """Hand over what has been written to other connections than the one that was read."""
+    """Hand over what has been written, to any connection, during a read."""
     dirty, turn.dirty = turn.dirty, []
     for connection in dirty:
         connection._flush()

@@ -37,6 +37,7 @@ from reactorlib.python.failure import Failure, failure_of
 
 if TYPE_CHECKING:
     from reactorlib._sansio.tls import TLSEngine
+    from reactorlib.internet._turn import Turn
 
 __all__ = ["Connection"]
 
@@ -129,20 +130,25 @@ class Connection(Reading):
             self._out = None
             self._fail("dataReceived() failed; the connection is dropped", exception)
         turn.reading = None
-        if (out := self._out) is not None:
+        if turn.dirty:
+            self._hand_over(turn)
+        elif (out := self._out) is not None:
             self._out = None
             if self._choked:
                 self._answer_choked()
-            # Bytes or a list of them: `type() is` costs less than what mypy would follow.
-            if type(out) is not bytes:
-                out = b"".join(out)  # type: ignore[arg-type]
             # Not `self._send(...)`: Python 3.11 is slow to call what is in a slot.
             if (send := self._send) is None:
-                self._transport.write(out)
+                self._transport.write(out)  # type: ignore[arg-type]  # a list would be dirty
             else:
-                send(out)
-        if turn.dirty:
-            flush_dirty(turn)
+                send(out)  # type: ignore[arg-type]  # as above
+
+    def _hand_over(self, turn: Turn) -> None:
+        """More was written during a read than one piece to this connection."""
+        if self._out is not None:
+            if self._choked:
+                self._answer_choked()
+            self._flush()
+        flush_dirty(turn)
 
     def _answer_choked(self) -> None:
         """The peer is answered while it does not take the answers: read no more for now."""

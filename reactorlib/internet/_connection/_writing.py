@@ -42,6 +42,7 @@ class Writing(Closing):
             out.append(data)
         else:
             self._out = [out, data]  # type: ignore[list-item]  # not a list, so bytes
+            self._turn.dirty.append(self)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send several pieces as one; see `write`."""

@@ -1477,6 +1477,20 @@ def test_backlog_connections_from_before_the_loop_are_accepted(
             runner.run(main())
 
 
+async def test_a_port_uses_the_factory_that_it_has(net: Net) -> None:
+    first, second = Talker(), Talker()
+    port = net.listen(lambda: first)
+    with socket.create_connection((LOCAL, number_of(port))):
+        await first.made()
+        port.factory = Factory[Any].forProtocol(lambda: second)
+        with socket.create_connection((LOCAL, number_of(port))):
+            await second.made()
+            assert second.factory is port.factory
+            assert (first.transport.sessionno, second.transport.sessionno) == (0, 1)
+    await first.lost()
+    await second.lost()
+
+
 _asked_by: contextvars.ContextVar[str] = contextvars.ContextVar("asked_by", default="nobody")
 
 

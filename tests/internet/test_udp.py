@@ -151,6 +151,22 @@ async def test_nothing_is_delivered_after_the_stop(peer: Any) -> None:
     assert protocol.data == [b"1"]
 
 
+async def test_what_comes_at_once_after_single_datagrams_is_all_delivered(peer: Any) -> None:
+    """A port that has seen no more than one at a time reads on rarely, and loses nothing by it."""
+    protocol = Hearer()
+    port = reactor.listenUDP(0, protocol, LOCAL)
+    other = peer(port)
+    sent = [b"%d" % number for number in range(60)]
+    for count, each in enumerate(sent[:20], 1):
+        other.send(each)
+        await protocol.has(*sent[:count])
+    for each in sent[20:]:
+        other.send(each)
+    await protocol.until(lambda: len(protocol.received) == len(sent))
+    assert protocol.data == sent
+    await soon(port.stopListening())
+
+
 async def test_what_startProtocol_raises_closes_the_port() -> None:
     class Broken(Hearer):
         def startProtocol(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from zope.interface import implementer
 
-from reactorlib.protocols.amp._box import AmpBox
+from reactorlib.protocols.amp._box import AmpBox, empty_box
 from reactorlib.protocols.amp._errors import MalformedAmpBox, TooLong
 from reactorlib.protocols.amp._interfaces import IArgumentType
 from reactorlib.protocols.amp._names import python_name
@@ -28,19 +28,46 @@ __all__ = [
     "Integer",
     "ListOf",
     "Path",
+    "Plan",
     "String",
     "Unicode",
     "objects_to_strings",
+    "plan",
     "strings_to_objects",
     "utc",
 ]
 
 Arguments = Sequence[tuple[bytes, Any]]
 
+#: For each argument its name on the wire and in Python, and how it is read and written; None
+#: where bytes stay as they are.
+Plan = list[tuple[bytes, str, Callable[[bytes], Any] | None, Callable[[Any], bytes] | None]]
 
-def strings_to_objects(strings: AmpBox, arglist: Arguments, proto: Any) -> dict[str, Any]:
-    """What is in a box, by Python names."""
+
+def plan(arglist: Arguments) -> Plan | None:
+    """How to read and write these arguments in short; None if one has a way of its own."""
+    steps: Plan = []
+    for name, kind in arglist:
+        if not isinstance(kind, Argument) or not kind._usual or kind.optional:
+            return None
+        if type(kind) is String:
+            steps.append((name, python_name(name), None, None))
+        else:
+            steps.append((name, python_name(name), kind.fromString, kind.toString))
+    # Without any, what a responder returns would not be looked at.
+    return steps or None
+
+
+def strings_to_objects(
+    strings: AmpBox, arglist: Arguments, proto: Any, steps: Plan | None = None
+) -> dict[str, Any]:
+    """What is in a box, by Python names. Fast with the `plan` of the arguments."""
     objects: dict[str, Any] = {}
+    if steps is not None:
+        for name, python, read, _ in steps:
+            string = strings[name]
+            objects[python] = string if read is None else read(string)
+        return objects
     left = strings.copy()
     for name, kind in arglist:
         kind.fromBox(name, left, objects, proto)
@@ -48,9 +75,18 @@ def strings_to_objects(strings: AmpBox, arglist: Arguments, proto: Any) -> dict[
 
 
 def objects_to_strings(
-    objects: dict[str, Any], arglist: Arguments, strings: AmpBox, proto: Any
+    objects: dict[str, Any],
+    arglist: Arguments,
+    strings: AmpBox,
+    proto: Any,
+    steps: Plan | None = None,
 ) -> AmpBox:
-    """A box with what is given by Python names."""
+    """A box with what is given by Python names. Fast with the `plan` of the arguments."""
+    if steps is not None:
+        for name, python, _, write in steps:
+            value = objects[python]
+            strings[name] = value if write is None else write(value)
+        return strings
     left = objects.copy()
     for name, kind in arglist:
         kind.toBox(name, strings, left, proto)
@@ -71,8 +107,8 @@ class Argument:
     _usual = True  # whether these methods are as they are here: one calls no other then
 
     def __init_subclass__(cls) -> None:
-        usual = (Argument.retrieve, Argument.fromStringProto, Argument.toStringProto)
-        cls._usual = (cls.retrieve, cls.fromStringProto, cls.toStringProto) == usual
+        names = ("retrieve", "fromBox", "toBox", "fromStringProto", "toStringProto")
+        cls._usual = all(getattr(cls, name) is getattr(Argument, name) for name in names)
 
     def __init__(self, optional: bool = False) -> None:
         self.optional = optional
@@ -248,7 +284,7 @@ class AmpList(Argument):
 
     def fromStringProto(self, inString: bytes, proto: Any) -> list[dict[str, Any]]:
         """The dictionaries; `MalformedAmpBox` if the last one is cut off."""
-        reader = BoxReader(AmpBox)
+        reader = BoxReader(empty_box)
         reader.feed(inString)
         boxes = iter(reader.next_box, None)
         found = [strings_to_objects(box, self.subargs, proto) for box in boxes]

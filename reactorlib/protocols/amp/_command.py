@@ -15,10 +15,12 @@ from reactorlib.internet.defer import Deferred
 from reactorlib.internet.main import CONNECTION_LOST
 from reactorlib.protocols.amp._arguments import (
     Arguments,
+    Plan,
     objects_to_strings,
+    plan,
     strings_to_objects,
 )
-from reactorlib.protocols.amp._box import AmpBox, _SwitchBox
+from reactorlib.protocols.amp._box import AmpBox, _SwitchBox, empty_box
 from reactorlib.protocols.amp._errors import (
     InvalidSignature,
     RemoteAmpError,
@@ -76,13 +78,23 @@ class _CommandMeta(type):
             _check("Fatal error", code)
         self.allErrors = {**self.errors, **self.fatalErrors}
         self.reverseErrors = {code: error for error, code in self.allErrors.items()}
+        self._read_arguments()
+        return self
+
+    def _read_arguments(self: Any) -> None:
         self._known = {python_name(argument) for argument, _ in self.arguments}
         self._needed = [
             (argument, python_name(argument))
             for argument, kind in self.arguments
             if not getattr(kind, "optional", False)
         ]
-        return self
+        self._argument_plan = plan(self.arguments)
+        self._response_plan = plan(self.response)
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in ("arguments", "response"):
+            cls._read_arguments()
 
 
 class Command(metaclass=_CommandMeta):
@@ -112,6 +124,8 @@ class Command(metaclass=_CommandMeta):
     requiresAnswer = True
     _known: ClassVar[set[str]]
     _needed: ClassVar[list[tuple[bytes, str]]]
+    _argument_plan: ClassVar[Plan | None]
+    _response_plan: ClassVar[Plan | None]
 
     def __init__(self, **kw: Any) -> None:
         """
@@ -130,7 +144,14 @@ class Command(metaclass=_CommandMeta):
     @classmethod
     def makeResponse(cls, objects: dict[str, Any], proto: Any) -> AmpBox:
         """The box of an answer."""
-        return objects_to_strings(objects, cls.response, cls.responseType(), proto)
+        box = cls.responseType
+        return objects_to_strings(
+            objects,
+            cls.response,
+            empty_box() if box is AmpBox else box(),
+            proto,
+            cls._response_plan,
+        )
 
     @classmethod
     def makeArguments(cls, objects: dict[str, Any], proto: Any) -> AmpBox:
@@ -143,17 +164,24 @@ class Command(metaclass=_CommandMeta):
         for name in objects:
             if name not in cls._known:
                 raise InvalidSignature(f"{name} is not a valid argument")
-        return objects_to_strings(objects, cls.arguments, cls.commandType(), proto)
+        box = cls.commandType
+        return objects_to_strings(
+            objects,
+            cls.arguments,
+            empty_box() if box is AmpBox else box(),
+            proto,
+            cls._argument_plan,
+        )
 
     @classmethod
     def parseResponse(cls, box: AmpBox, protocol: Any) -> dict[str, Any]:
         """What an answer says, by Python names."""
-        return strings_to_objects(box, cls.response, protocol)
+        return strings_to_objects(box, cls.response, protocol, cls._response_plan)
 
     @classmethod
     def parseArguments(cls, box: AmpBox, protocol: Any) -> dict[str, Any]:
         """What a question says, by Python names."""
-        return strings_to_objects(box, cls.arguments, protocol)
+        return strings_to_objects(box, cls.arguments, protocol, cls._argument_plan)
 
     @classmethod
     def responder(cls, methodfunc: _Function) -> _Function:
@@ -172,8 +200,7 @@ class Command(metaclass=_CommandMeta):
             self.commandName, self.makeArguments(self.structured, proto), self.requiresAnswer
         )
         if answer is not None:
-            answer.addCallback(self.parseResponse, proto)
-            answer.addErrback(self._declared)
+            answer.addCallbacks(lambda box: self.parseResponse(box, proto), self._declared)
         return answer
 
     def _declared(self, failure: Failure) -> Failure:

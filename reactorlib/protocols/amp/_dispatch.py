@@ -210,12 +210,14 @@ class BoxDispatcher:
         if ASK in box:
             tag = box[ASK]
 
-            def answer(result: AmpBox) -> AmpBox:
+            def answer(result: AmpBox) -> None:
                 result[ANSWER] = tag
-                return result
+                self._safeEmit(result)
 
-            answered.addCallbacks(answer, lambda failure: _error_box(failure, tag))
-            answered.addCallback(self._safeEmit)
+            def refuse(failure: Failure) -> None:
+                self._safeEmit(_error_box(failure, tag))
+
+            answered.addCallbacks(answer, refuse)
         answered.addErrback(self.unhandledError)
 
     def _safeEmit(self, box: AmpBox) -> None:

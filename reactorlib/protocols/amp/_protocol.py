@@ -18,7 +18,7 @@ from zope.interface import implementer
 from reactorlib.internet.error import ConnectionClosed, ConnectionLost, PeerVerifyError
 from reactorlib.internet.interfaces import IFileDescriptorReceiver
 from reactorlib.internet.protocol import Protocol, connectionDone
-from reactorlib.protocols.amp._box import AmpBox
+from reactorlib.protocols.amp._box import AmpBox, empty_box
 from reactorlib.protocols.amp._dispatch import BoxDispatcher, unhandled
 from reactorlib.protocols.amp._errors import OnlyOneTLS, ProtocolSwitched, TooLong
 from reactorlib.protocols.amp._interfaces import IBoxReceiver, IBoxSender, IResponderLocator
@@ -60,7 +60,7 @@ class BinaryBoxProtocol(Protocol):
 
     def __init__(self, boxReceiver: Any) -> None:
         self.boxReceiver = boxReceiver
-        self._reader = BoxReader(AmpBox)
+        self._reader = BoxReader(empty_box)
         self._descriptors: dict[int, int] = {}
         self._received = itertools.count(0)
         self._sent = itertools.count(0)
@@ -87,6 +87,8 @@ class BinaryBoxProtocol(Protocol):
                 self.boxReceiver.ampBoxReceived(box)
                 if self.innerProtocol is not None:
                     self._hand_over()
+                    return
+                if not reader.more:
                     return
         except TooLong as error:
             self._too_long = error

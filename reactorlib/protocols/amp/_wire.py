@@ -74,9 +74,12 @@ class BoxReader(Generic[_Box]):
 
     Args:
         make: what makes an empty box.
+
+    Attributes:
+        more: whether bytes follow the box that `next_box` returned last.
     """
 
-    __slots__ = ("_box", "_buffer", "_key", "_make", "_size", "_start")
+    __slots__ = ("_box", "_buffer", "_key", "_make", "_size", "_start", "more")
 
     def __init__(self, make: Callable[[], _Box]) -> None:
         self._make = make
@@ -85,18 +88,25 @@ class BoxReader(Generic[_Box]):
         self._box = make()
         self._key: bytes | None = None
         self._size = 0  # of what of this box has been taken
+        self.more = False
 
     def feed(self, data: bytes) -> None:
         """Bytes came in."""
         buffer = self._buffer
-        if self._start == len(buffer):
+        start = self._start
+        kept = len(buffer) - start
+        if not kept:
             self._buffer = data
             self._start = 0
-            return
-        if type(buffer) is not bytearray:
-            buffer = self._buffer = bytearray(memoryview(buffer)[self._start :])
+        elif type(buffer) is bytes and kept <= len(data):
+            # Copying the older bytes is paid for by the new ones, which are as many.
+            self._buffer = buffer[start:] + data
             self._start = 0
-        buffer += data
+        else:
+            if type(buffer) is not bytearray:
+                buffer = self._buffer = bytearray(memoryview(buffer)[start:])
+                self._start = 0
+            buffer += data
 
     def next_box(self) -> _Box | None:
         """
@@ -108,33 +118,48 @@ class BoxReader(Generic[_Box]):
         buffer = self._buffer
         begun = start = self._start
         end = len(buffer)
-        key = self._key
-        box = self._box
+        key: Any = self._key
+        box: Any = self._box
+        room = MAX_BOX_LENGTH - self._size
         whole = type(buffer) is bytes  # a part of it is bytes as well, and needs no copy
-        while (begin := start + 2) <= end:
-            size = buffer[start] << 8 | buffer[start + 1]
-            if key is None and size > MAX_KEY_LENGTH:
-                raise TooLong(True, False, None, None)
-            if begin + size > end:
+        while True:
+            if key is None:
+                begin = start + 2
+                if begin > end:
+                    break
+                if buffer[start]:
+                    raise TooLong(True, False, None, None)
+                stop = begin + buffer[start + 1]
+                if stop > end:
+                    break
+                if stop - begun > room:
+                    raise TooLong(False, False, None, None)
+                if stop == begin:
+                    self._key = None
+                    self._box = self._make()
+                    self._size = 0
+                    self._keep(stop)
+                    finished: _Box = box
+                    return finished
+                key = buffer[begin:stop] if whole else bytes(buffer[begin:stop])
+                start = stop
+            begin = start + 2
+            if begin > end:
                 break
-            start = begin + size
-            if self._size + start - begun > MAX_BOX_LENGTH:
+            stop = begin + buffer[start + 1]
+            if high := buffer[start]:
+                stop += high << 8
+            if stop > end:
+                break
+            if stop - begun > room:
                 raise TooLong(False, False, None, key)
-            if size or key is not None:
-                part: Any = buffer[begin:start]
-                if not whole:
-                    part = bytes(part)
-                if key is None:
-                    key = part
-                else:
-                    box[key] = part
-                    key = None
+            if whole:
+                box[key] = buffer[begin:stop]
             else:
-                self._key = None
-                self._box = self._make()
-                self._size = 0
-                self._keep(start)
-                return box
+                with memoryview(buffer) as view:
+                    box[key] = bytes(view[begin:stop])
+            key = None
+            start = stop
         self._key = key
         self._size += start - begun
         self._keep(start)
@@ -145,11 +170,14 @@ class BoxReader(Generic[_Box]):
         buffer = self._buffer
         if start == len(buffer):
             self._buffer = b""
-            start = 0
-        elif type(buffer) is bytearray and start > MAX_VALUE_LENGTH:
+            self._start = 0
+            self.more = False
+            return
+        if type(buffer) is bytearray and start > MAX_VALUE_LENGTH:
             del buffer[:start]
             start = 0
         self._start = start
+        self.more = True
 
     def take(self) -> bytes:
         """The bytes that no box has been made of; they are forgotten here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from reactorlib._sansio.lines import LineSplitter, LineTooLong
@@ -31,9 +32,13 @@ class LineReceiver(Protocol, _PauseableMixin):
     # As in Twisted: well above every line that SMTP, IMAP, HTTP or IRC allow.
     MAX_LENGTH = 16384
     line_mode = 1
+    # As in `LineOnlyReceiver`: most reads are cut by one call, the splitter has the others.
+    __rest = b""
+    __ready: Iterator[bytes] = iter(())
+    __cut_at = delimiter
+    __plain: bool | None = False
     __lines: LineSplitter | None = None
     __busy = False
-    __fresh = False  # nothing is kept
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -83,7 +88,7 @@ class LineReceiver(Protocol, _PauseableMixin):
 
     def clearLineBuffer(self) -> bytes:
         """Forget what has come in and was not delivered, and return it."""
-        return b"" if self.__lines is None else self.__lines.take()
+        return self.__splitter().take()
 
     # What has come and was not delivered is the transport's when TLS begins.
     _give_back = clearLineBuffer
@@ -101,30 +106,59 @@ class LineReceiver(Protocol, _PauseableMixin):
         Returns:
             what `rawDataReceived` returned last.
         """
-        lines = self.__lines
-        if lines is None:
-            lines = self.__begin()
-        if self.__fresh:
-            # As a peer does that waits for answers: one line, and nothing else.
-            line, ended, rest = data.partition(self.delimiter)
-            if (
-                ended
-                and not rest
-                and self.line_mode
-                and len(line) <= self.MAX_LENGTH
-                and not (self.paused or self.__busy)
-                and ((transport := self.transport) is None or not transport.disconnecting)
-            ):
-                self.__busy = True
-                try:
-                    self.lineReceived(line)
-                finally:
-                    self.__busy = False
-                if self.__fresh:
-                    return None
-                data = b""
+        if (
+            self.__plain
+            and self.line_mode
+            and not self.paused
+            and ((transport := self.transport) is None or not transport.disconnecting)
+        ):
+            try:
+                if not self.__rest:
+                    # As a peer does that waits for answers: one line, and nothing else.
+                    line, ended, rest = data.partition(self.delimiter)
+                    if ended and not rest and len(line) <= self.MAX_LENGTH:
+                        self.__plain = None
+                        self.lineReceived(line)
+                        if self.__plain is None:
+                            self.__plain = True
+                            return None
+                        self.__busy = False
+                        return self.dataReceived(b"")
+                data = self.__rest + data
+                limit = self.MAX_LENGTH
+                if len(data) <= limit:
+                    self.__cut_at = delimiter = self.delimiter
+                    cut = data.split(delimiter)
+                    self.__rest = cut.pop()
+                    self.__ready = each = iter(cut)
+                    self.__plain = None
+                    for line in each:
+                        self.lineReceived(line)
+                        if (
+                            ((transport := self.transport) is not None and transport.disconnecting)
+                            or not self.line_mode
+                            or self.delimiter is not delimiter
+                            or self.MAX_LENGTH is not limit
+                            or self.paused
+                        ):
+                            break
+                    else:
+                        if cut and self.__plain is None:
+                            self.__plain = True
+                            return None
+                    data = b""
+                else:
+                    self.__rest = b""
+            except BaseException:
+                self.__splitter()
+                self.__busy = False
+                raise
+            self.__splitter()
+            self.__busy = False
+            if transport is not None and transport.disconnecting:
+                return None  # what has come is still there for who asks
+        lines = self.__splitter()
         if data:
-            self.__fresh = False
             lines.feed(data)
         if self.__busy:
             return None
@@ -171,7 +205,9 @@ class LineReceiver(Protocol, _PauseableMixin):
                         break
                 else:
                     if lines.idle:
-                        self.__fresh = lines.empty
+                        # It came after a line of this read, so it is no longer than that.
+                        self.__rest = lines.take()
+                        self.__plain = True
                         return answer
                     continue
                 if transport is not None and transport.disconnecting:
@@ -180,10 +216,18 @@ class LineReceiver(Protocol, _PauseableMixin):
         finally:
             self.__busy = False
 
-    def __begin(self) -> LineSplitter:
-        self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
-        make_own(self, "paused", "line_mode", "delimiter", "MAX_LENGTH")
-        return self.__lines
+    def __splitter(self) -> LineSplitter:
+        """The splitter, with everything in it that has come and was not delivered."""
+        splitter = self.__lines
+        if splitter is None:
+            splitter = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
+            make_own(self, "paused", "line_mode", "delimiter", "MAX_LENGTH")
+        if self.__plain is not False:
+            self.__busy = self.__plain is None
+            self.__plain = False
+            splitter.feed(self.__cut_at.join([*self.__ready, self.__rest]))
+            self.__rest = b""
+        return splitter
 
 
 class LineOnlyReceiver(Protocol):
@@ -194,16 +238,24 @@ class LineOnlyReceiver(Protocol):
     no line is delivered, and what the peer still sends is dropped.
 
     Attributes:
-        delimiter: what ends a line.
+        delimiter: what ends a line. What changes it, or `MAX_LENGTH`, holds for the
+            next read: the lines of one may have been cut when the first is delivered.
         MAX_LENGTH: how many bytes a line may have, its delimiter not counted.
     """
 
     delimiter = b"\r\n"
     # As in Twisted, and in `LineReceiver`.
     MAX_LENGTH = 16384
+    # A read that holds no line too long is cut by one call. What it leaves is kept here,
+    # while it is shorter than the next read. All else, as a line that comes in small
+    # pieces, or bytes that come while a line is delivered, is for the splitter.
+    __rest = b""
+    __ready: Iterator[bytes] = iter(())
+    __cut_at = delimiter
+    # Whether nothing but `__rest` is kept; None while the lines of `__ready` are delivered.
+    __plain: bool | None = False
     __lines: LineSplitter | None = None
     __busy = False
-    __fresh = False  # nothing is kept
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -231,7 +283,7 @@ class LineOnlyReceiver(Protocol):
 
     def _give_back(self) -> bytes:
         """What has come and was not delivered: it is the transport's when TLS begins."""
-        return b"" if self.__lines is None else self.__lines.take()
+        return self.__splitter().take()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -239,58 +291,97 @@ class LineOnlyReceiver(Protocol):
 
         It may be called while it delivers, with bytes that follow all others.
         """
-        lines = self.__lines
-        if lines is None:
-            lines = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
+        if self.__plain:
+            try:
+                if not self.__rest:
+                    # As a peer does that waits for answers: one line, and nothing else.
+                    line, ended, rest = data.partition(self.delimiter)
+                    if (
+                        ended
+                        and not rest
+                        and len(line) <= self.MAX_LENGTH
+                        and not self.transport.disconnecting
+                    ):
+                        self.__plain = None
+                        self.lineReceived(line)
+                        if self.__plain is None:
+                            self.__plain = True
+                            return
+                        self.__busy = False
+                        self.dataReceived(b"")
+                        return
+                data = self.__rest + data
+                if len(data) <= self.MAX_LENGTH and not self.transport.disconnecting:
+                    self.__cut_at = delimiter = self.delimiter
+                    lines = data.split(delimiter)
+                    self.__rest = lines.pop()
+                    self.__ready = ready = iter(lines)
+                    self.__plain = None
+                    for line in ready:
+                        self.lineReceived(line)
+                        if self.transport.disconnecting:
+                            break
+                    else:
+                        if lines and self.__plain is None:
+                            self.__plain = True
+                            return
+                    data = b""
+                else:
+                    self.__rest = b""
+            except BaseException:
+                self.__splitter()
+                self.__busy = False
+                raise
+            self.__splitter()
+            self.__busy = False
+        splitter = self.__splitter()
+        splitter.feed(data)
+        if not self.__busy:
+            self.__busy = True
+            try:
+                self.__deliver(splitter)
+            finally:
+                self.__busy = False
+
+    def __splitter(self) -> LineSplitter:
+        """The splitter, with everything in it that has come and was not delivered."""
+        splitter = self.__lines
+        if splitter is None:
+            splitter = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
             make_own(self, "delimiter", "MAX_LENGTH")
-        if self.__fresh:
-            # As a peer does that waits for answers: one line, and nothing else.
-            line, ended, rest = data.partition(self.delimiter)
-            if (
-                ended
-                and not rest
-                and len(line) <= self.MAX_LENGTH
-                and not self.__busy
-                and ((transport := self.transport) is None or not transport.disconnecting)
-            ):
-                self.__busy = True
-                try:
-                    self.lineReceived(line)
-                finally:
-                    self.__busy = False
-                if self.__fresh:
-                    return
-                data = b""  # more has come meanwhile
-            self.__fresh = False
-        lines.feed(data)
-        if self.__busy:
-            return
-        self.__busy = True
-        try:
-            while True:
-                # Without a transport, as in a test, nobody can hang up.
-                if (transport := self.transport) is not None and transport.disconnecting:
-                    lines.take()
-                    return
-                delimiter = self.delimiter
-                limit = self.MAX_LENGTH
-                if lines.delimiter is not delimiter or lines.limit is not limit:
-                    lines.expect(delimiter, limit)
-                try:
-                    ready = lines.ready()
-                except LineTooLong:
-                    self.lineLengthExceeded(lines.take())
-                    continue
-                if ready is None:
-                    self.__fresh = lines.empty
-                    return
+        if self.__plain is not False:
+            self.__busy = self.__plain is None
+            self.__plain = False
+            splitter.feed(self.__cut_at.join([*self.__ready, self.__rest]))
+            self.__rest = b""
+        return splitter
+
+    def __deliver(self, splitter: LineSplitter) -> None:
+        delivered = False
+        while True:
+            # Without a transport, as in a test, nobody can hang up.
+            transport = self.transport
+            if transport is not None and transport.disconnecting:
+                splitter.take()
+                return
+            splitter.expect(self.delimiter, self.MAX_LENGTH)
+            try:
+                ready = splitter.ready()
+            except LineTooLong:
+                self.lineLengthExceeded(splitter.take())
+                continue
+            if ready is None:
+                if transport is not None and (delivered or splitter.empty):
+                    # It came after a line of this read, so it is no longer than that.
+                    self.__rest = splitter.take()
+                    self.__plain = True
+                return
+            delivered = True
+            if transport is None:
                 for line in ready:
                     self.lineReceived(line)
-                    if (
-                        ((transport := self.transport) is not None and transport.disconnecting)
-                        or self.delimiter is not delimiter
-                        or self.MAX_LENGTH is not limit
-                    ):
+            else:
+                for line in ready:
+                    self.lineReceived(line)
+                    if self.transport.disconnecting:
                         break
-        finally:
-            self.__busy = False

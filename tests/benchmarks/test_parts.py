@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks.__main__ import PARTS
-from benchmarks._results import section
+from benchmarks import __main__ as command
+from benchmarks.__main__ import PARTS, Outcome, Part, measure
+from benchmarks._results import kept, section, write
 
 ROOT = Path(benchmarks.__file__).parent.parent
 
@@ -23,6 +25,12 @@ RUNS = {
         "32-bit",
     ),
     "timers": (["--scenario", "soon", "--peer", "reactorlib-asyncio"], "callLater(0)"),
+    "udp": (["--scenario", "small", "--peer", "asyncio", "--peer", "reactorlib-asyncio"], "64 B"),
+    "connections": (
+        ["--scenario", "memory", "--peer", "uvloop", "--peer", "reactorlib-uvloop"],
+        "Memory",
+    ),
+    "defer": (["--rows", "fire-one", "--peer", "reactorlib"], ""),
     "imports": (["--peer", "asyncio", "--peer", "reactorlib"], "import"),
 }
 
@@ -64,7 +72,8 @@ def run(module: str, *options: str) -> str:
 def test_a_benchmark_prints_a_section(module: str) -> None:
     options, heading = RUNS[module]
     text = run(module, *options)
-    assert any(heading in line for line in text.splitlines() if line.startswith("### "))
+    headings = [line for line in text.splitlines() if line.startswith("### ")]
+    assert any(heading in line for line in headings) or not heading
     assert "| reactorlib" in text or "| from reactorlib" in text
 
 
@@ -83,3 +92,57 @@ def test_an_axis_of_the_scaling_benchmark_prints_a_table(axis: str) -> None:
 def test_every_part_has_a_module() -> None:
     for part in PARTS.values():
         assert (ROOT / "benchmarks" / f"{part.module}.py").exists()
+
+
+ABOUT = "CPU: an abacus\ncores: 2\nkernel: Linux\nversions: 1\nTwisted: 2\nrun: rounds: 5\n\n"
+
+OPTIONS = argparse.Namespace(twisted_python=sys.executable, quick=True, rounds=None)
+
+
+def test_a_run_goes_on_when_a_part_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = {
+        "echo": Outcome(f"{ABOUT}New\n\nnote: uvloop: left out", "peers were left out"),
+        "lines": Outcome("CPU: an abacus\n", "exit status 1", whole=False),
+        "timers": Outcome(f"{ABOUT}New"),
+    }
+    results = tmp_path / "RESULTS.md"
+    before = section(PARTS["lines"].title, "command", f"{ABOUT}Old", datetime.date(2026, 1, 1))
+    write(results, {PARTS["lines"].title: before}, command.TITLES)
+    monkeypatch.setattr(command, "measure", lambda part, options: outcomes[part.module])
+    only = [word for part in outcomes for word in ("--only", part)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--results", str(results), *only])
+
+    assert command.main() == 2
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "failed: python -m benchmarks.echo: peers were left out",
+        "failed: python -m benchmarks.lines: exit status 1",
+    ]
+    sections = kept(results)
+    assert sections[PARTS["lines"].title] == before
+    assert "### New\n\nNote: uvloop: left out." in sections[PARTS["echo"].title]
+    assert "### New" in sections[PARTS["timers"].title]
+
+
+def test_a_part_that_breaks_off_is_told_from_one_that_left_peers_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = measure(Part("Title", "imports", ("--no-such-option",)), OPTIONS)
+    assert (outcome.failure, outcome.whole) == ("exit status 2", False)
+    # The peer's interpreter has all that is needed, and then ends before it has measured.
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && exec {sys.executable} "$@"\nexit 1\n')
+    python.chmod(0o755)
+    options = argparse.Namespace(twisted_python=str(python), quick=True, rounds=None)
+    part = Part("Title", "imports", ("--peer", "asyncio", "--peer", "epoll"))
+    outcome = measure(part, options)
+    assert (outcome.failure, outcome.whole) == ("peers were left out", True)
+    assert "note: from twisted.internet import reactor: left out" in outcome.printed
+    assert "| import asyncio " in outcome.printed
+
+
+def test_a_part_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "PATIENCE", 0.01)
+    outcome = measure(PARTS["imports"], OPTIONS)
+    assert (outcome.failure, outcome.whole) == ("not at its end after 0 s", False)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,21 +84,29 @@ def measure(part: Part, options: argparse.Namespace) -> Outcome:
     command += ["--twisted-python", options.twisted_python]
     command += ["--quick"] if options.quick else []
     command += ["--rounds", str(options.rounds)] if options.rounds else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    # In a session of its own, so that all of it can be ended, whichever signals it ignores.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         try:
             printed, _ = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-            printed, _ = process.communicate()
-            return Outcome(printed, f"not at its end after {PATIENCE:.0f} s", whole=False)
+            printed = stop(process)
+            return Outcome(printed, f"not at its end after {PATIENCE:g} s", whole=False)
         except BaseException:
-            process.kill()
+            stop(process)
             raise
     if process.returncode == LEFT_OUT:
         return Outcome(printed, "peers were left out")
     if process.returncode:
         return Outcome(printed, f"exit status {process.returncode}", whole=False)
     return Outcome(printed)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """End a benchmark, and all that it has started; return what it printed."""
+    os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[0]
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -142,7 +144,37 @@ def test_a_part_that_breaks_off_is_told_from_one_that_left_peers_out(
     assert "| import asyncio " in outcome.printed
 
 
-def test_a_part_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "PATIENCE", 0.01)
-    outcome = measure(PARTS["imports"], OPTIONS)
-    assert (outcome.failure, outcome.whole) == ("not at its end after 0 s", False)
+def test_a_part_that_does_not_end_is_given_up_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The peer's interpreter says that it has begun, and waits for ever, as a peer that stalls.
+    pipe, python = tmp_path / "pipe", tmp_path / "python"
+    os.mkfifo(pipe)
+    looks = f'[ "$1" = -c ] && exec {sys.executable} "$@"'
+    python.write_text(f"#!/bin/sh\n{looks}\nexec 3> {pipe}\necho begun >&3\nexec sleep 600\n")
+    python.chmod(0o755)
+    options = argparse.Namespace(twisted_python=str(python), quick=True, rounds=None)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def said() -> bytes | None:
+        readable = select.select([reader], [], [], 30)[0]
+        return os.read(reader, 100) if readable else None
+
+    class Impatient(subprocess.Popen[str]):
+        begun = False
+
+        def communicate(
+            self, input: str | None = None, timeout: float | None = None
+        ) -> tuple[str, str]:
+            if not self.begun:
+                self.begun = said() == b"begun\n"
+                raise subprocess.TimeoutExpired(self.args, command.PATIENCE)
+            return super().communicate(input, timeout)
+
+    monkeypatch.setattr(subprocess, "Popen", Impatient)
+    try:
+        outcome = measure(Part("Title", "amp", ("--peer", "twisted-epoll")), options)
+        assert (outcome.failure, outcome.whole) == ("not at its end after 7200 s", False)
+        assert said() == b""  # its end of the pipe is closed: it has ended
+    finally:
+        os.close(reader)

@@ -7,6 +7,7 @@ Usage: python -m benchmarks [--quick] [--only NAME] [--help]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib
 import os
@@ -105,7 +106,8 @@ def measure(part: Part, options: argparse.Namespace) -> Outcome:
 
 def stop(process: subprocess.Popen[str]) -> str:
     """End a benchmark, and all that it has started; return what it printed."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     return process.communicate()[0]
 
 
@@ -170,5 +172,13 @@ def main() -> int:
     return len(failed)
 
 
+def exit_on(number: int, frame: object) -> None:
+    """End as if interrupted: the part that runs, in a session of its own, ends as well."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
+            signal.signal(number, exit_on)
     sys.exit(main())

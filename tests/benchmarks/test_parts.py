@@ -6,8 +6,11 @@ import argparse
 import datetime
 import os
 import select
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -144,22 +147,36 @@ def test_a_part_that_breaks_off_is_told_from_one_that_left_peers_out(
     assert "| import asyncio " in outcome.printed
 
 
-def test_a_part_that_does_not_end_is_given_up_and_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The peer's interpreter says that it has begun, and waits for ever, as a peer that stalls.
+@dataclass(frozen=True, slots=True)
+class Stalling:
+    """An interpreter of a peer that says that it has begun, and waits for ever."""
+
+    python: Path
+    reader: int
+
+    def said(self) -> bytes | None:
+        """What it says next; nothing when it has ended, None if it says nothing for long."""
+        readable = select.select([self.reader], [], [], 40)[0]
+        return os.read(self.reader, 100) if readable else None
+
+
+@pytest.fixture
+def stalling(tmp_path: Path) -> Iterator[Stalling]:
     pipe, python = tmp_path / "pipe", tmp_path / "python"
     os.mkfifo(pipe)
     looks = f'[ "$1" = -c ] && exec {sys.executable} "$@"'
     python.write_text(f"#!/bin/sh\n{looks}\nexec 3> {pipe}\necho begun >&3\nexec sleep 600\n")
     python.chmod(0o755)
-    options = argparse.Namespace(twisted_python=str(python), quick=True, rounds=None)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield Stalling(python, reader)
+    finally:
+        os.close(reader)
 
-    def said() -> bytes | None:
-        readable = select.select([reader], [], [], 30)[0]
-        return os.read(reader, 100) if readable else None
 
+def test_a_part_that_does_not_end_is_given_up_and_leaves_nothing_behind(
+    stalling: Stalling, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Impatient(subprocess.Popen[str]):
         begun = False
 
@@ -167,14 +184,27 @@ def test_a_part_that_does_not_end_is_given_up_and_leaves_nothing_behind(
             self, input: str | None = None, timeout: float | None = None
         ) -> tuple[str, str]:
             if not self.begun:
-                self.begun = said() == b"begun\n"
+                self.begun = stalling.said() == b"begun\n"
                 raise subprocess.TimeoutExpired(self.args, command.PATIENCE)
             return super().communicate(input, timeout)
 
     monkeypatch.setattr(subprocess, "Popen", Impatient)
-    try:
-        outcome = measure(Part("Title", "amp", ("--peer", "twisted-epoll")), options)
-        assert (outcome.failure, outcome.whole) == ("not at its end after 7200 s", False)
-        assert said() == b""  # its end of the pipe is closed: it has ended
-    finally:
-        os.close(reader)
+    options = argparse.Namespace(twisted_python=str(stalling.python), quick=True, rounds=None)
+    outcome = measure(Part("Title", "amp", ("--peer", "twisted-epoll")), options)
+    assert (outcome.failure, outcome.whole) == ("not at its end after 7200 s", False)
+    assert stalling.said() == b""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_terminated_leaves_nothing_behind(stalling: Stalling) -> None:
+    arguments = ["--quick", "--only", "imports", "--twisted-python", str(stalling.python)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert stalling.said() == b"begun\n"
+            process.terminate()
+            assert process.wait(20) == 128 + signal.SIGTERM
+        finally:
+            process.kill()
+    assert stalling.said() == b""

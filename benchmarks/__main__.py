@@ -7,7 +7,11 @@ Usage: python -m benchmarks [--quick] [--only NAME] [--help]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
+import importlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +20,13 @@ from pathlib import Path
 
 from benchmarks._report import machine
 from benchmarks._results import kept, section, write
+from benchmarks._run import LEFT_OUT
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+
+#: Seconds after which a part is given up, so that an unattended run goes on. The longest
+#: takes less than half of that.
+PATIENCE = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +61,54 @@ PARTS = {
 TITLES = [part.title for part in PARTS.values()]
 
 
-def measure(part: Part, options: argparse.Namespace) -> str | None:
-    """What the benchmark prints; None if it fails. What it says of failed peers is shown."""
+def chapters() -> dict[str, str]:
+    """Return the chapters of `NOTES.md` that say what limits a row, by the rows' titles."""
+    found: dict[str, str] = {}
+    for part in PARTS.values():
+        found |= importlib.import_module(f"benchmarks.{part.module}").CHAPTERS
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a benchmark printed, and what went wrong, if anything did."""
+
+    printed: str
+    failure: str | None = None
+    #: Whether it came to its end, so that what it printed is whole.
+    whole: bool = True
+
+
+def measure(part: Part, options: argparse.Namespace) -> Outcome:
+    """Run a benchmark. What it says of failed peers is shown."""
     command = [sys.executable, "-m", f"benchmarks.{part.module}", *part.options]
     command += ["--twisted-python", options.twisted_python]
     command += ["--quick"] if options.quick else []
     command += ["--rounds", str(options.rounds)] if options.rounds else []
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        print(f"{part.command}: exit status {done.returncode}\n{done.stdout}", file=sys.stderr)
-        return None
-    return done.stdout
+    # In a session of its own, so that all of it can be ended, whichever signals it ignores.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            printed = stop(process)
+            return Outcome(printed, f"not at its end after {PATIENCE:g} s", whole=False)
+        except BaseException:
+            stop(process)
+            raise
+    if process.returncode == LEFT_OUT:
+        return Outcome(printed, "peers were left out")
+    if process.returncode:
+        return Outcome(printed, f"exit status {process.returncode}", whole=False)
+    return Outcome(printed)
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """End a benchmark, and all that it has started; return what it printed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.communicate()[0]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -91,30 +137,48 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run what was asked for, and return how many benchmarks failed."""
+    """
+    Run what was asked for, and return how many benchmarks failed.
+
+    Each is kept as it ends: an hour's results do not depend on the last of them. One that
+    left peers out is kept with a note that says so; one that broke off is shown, and what
+    was measured before stays.
+    """
     options = parse_arguments()
     if options.summarize:
-        write(options.results, kept(options.results), TITLES)
+        write(options.results, kept(options.results), TITLES, chapters())
         return 0
     print(", ".join(machine().values()), file=sys.stderr)
-    failed = 0
+    failed = []
     for key in options.only or PARTS:
         part = PARTS[key]
         if options.quick and part.options and not options.only:
             continue  # it is measured without them
         begun = time.monotonic()
-        printed = measure(part, options)
+        outcome = measure(part, options)
         print(f"{part.command}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-        if printed is None:
-            failed += 1
+        if outcome.failure is not None:
+            failed.append(f"failed: {part.command}: {outcome.failure}")
+        if not outcome.whole:
+            print(outcome.printed, file=sys.stderr, flush=True)
             continue
-        text = section(part.title, part.command, printed, datetime.date.today())
+        text = section(part.title, part.command, outcome.printed, datetime.date.today())
         if options.quick:
             print(text, flush=True)
-        else:  # after each: an hour's results do not depend on the last of them
-            write(options.results, kept(options.results) | {part.title: text}, TITLES)
-    return failed
+        else:
+            write(options.results, kept(options.results) | {part.title: text}, TITLES, chapters())
+    for line in failed:
+        print(line, file=sys.stderr)
+    return len(failed)
+
+
+def exit_on(number: int, frame: object) -> None:
+    """End as if interrupted: the part that runs, in a session of its own, ends as well."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
+            signal.signal(number, exit_on)
     sys.exit(main())

@@ -8,42 +8,26 @@ and how often; see `_batch.py` for the children.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchmarks._harness import (
-    Effort,
-    Peer,
-    Target,
-    importable,
-    interleave,
-    measure_batch,
-    option_parser,
-    pin,
-)
+from benchmarks._harness import Effort, Peer, measure_batch, option_parser, pin
 from benchmarks._peers import compared, raw
-from benchmarks._report import describe, results_json, results_table, target_lines
+from benchmarks._run import Run, Scenario, chapters_of
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(Scenario):
     """
     What is done in a round.
 
     Args:
-        title: what it is, for the reader.
-        unit: what one operation is.
-        share: how many there are, beside the usual number.
-        targets: what reactorlib aims at.
+        share: how many operations there are, beside the usual number.
     """
 
-    title: str
-    unit: str
     share: float = 1.0
-    targets: tuple[Target, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +49,7 @@ class Benchmark:
 
     name: str
     description: str
-    scenarios: Mapping[str, Scenario]
+    scenarios: Mapping[str, Batch]
     quick: Effort
     full: Effort
     count_help: str
@@ -96,26 +80,19 @@ class Benchmark:
         add("--scenario", action="append", choices=self.scenarios, help="only this (repeatable)")
         return parser.parse_args()
 
+    @property
+    def chapters(self) -> dict[str, str]:
+        """Return the chapters of `NOTES.md` that say what limits a row, by the rows' titles."""
+        return chapters_of(self.scenarios.values())
+
     def main(self) -> int:
-        """Run what is asked for, print a table for each, and return how many peers failed."""
+        """Run what is asked for, print a table for each, and return the exit status."""
         options = self.parse_arguments()
         effort = (self.quick if options.quick else self.full).chosen(options)
         one = partial(measure_batch, cpu=pin(same_cpu=False).server)
-        about = describe(options.twisted_python, ["reactorlib", "uvloop"], str(effort))
-
-        scenarios: dict[str, object] = {}
-        failed = 0
+        run = Run(options, str(effort))
         for key in options.scenario or self.scenarios:
             scenario = self.scenarios[key]
-            print(f"\n{scenario.title}\n", flush=True)
             part = replace(effort, count=max(self.least, int(effort.count * scenario.share)))
-            peers = importable(self.peers(key, part, options.twisted_python), print, options.peer)
-            results = interleave(peers, effort.rounds, one, print)
-            print(results_table(peers, results, scenario.unit))
-            for line in target_lines(scenario.targets, peers, results):
-                print(f"\n{line}")
-            scenarios[key] = results_json(peers, results)
-            failed += len(peers) - len(results)
-        if options.json:
-            options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
-        return failed
+            run.compare(key, scenario, self.peers(key, part, options.twisted_python), one)
+        return run.end()

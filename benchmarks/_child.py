@@ -78,11 +78,16 @@ class Child:
             text=True,
             env=environment(),
         )
-        if cpu is not None:
-            os.sched_setaffinity(self._process.pid, {cpu})
-        self._watchdog = threading.Timer(deadline, self._process.kill)
-        self._watchdog.daemon = True
-        self._watchdog.start()
+        try:
+            if cpu is not None:
+                os.sched_setaffinity(self._process.pid, {cpu})
+            self._watchdog = threading.Timer(deadline, self._process.kill)
+            self._watchdog.daemon = True
+            self._watchdog.start()
+        except BaseException:  # an interrupt, for one: nothing is left behind
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     def __enter__(self) -> Child:
         return self

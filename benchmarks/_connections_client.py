@@ -5,23 +5,46 @@ The clients of the connections benchmark: the same for every peer, on blocking s
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks._child import Child
+from benchmarks._child import Child, ChildFailed
 from benchmarks._echo_client import Traffic
 from benchmarks._harness import Peer
 
 #: Seconds for a measurement of memory: some handshakes take long, if little CPU time.
 _DEADLINE = 120.0
 
+#: How many connections come from one address of the loopback interface: it has fewer
+#: than thirty thousand ports to give.
+FROM_ONE_ADDRESS = 10_000
+
+#: How many connections are made before the server has to have accepted them: as many as
+#: every system lets wait.
+PACE = 100
+
+#: Linux's: the port is chosen when it is known where to connect to, which takes less searching.
+_BIND_ADDRESS_NO_PORT = 24 if sys.platform == "linux" else None
+
 
 def _connected(port: int) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def one_of_many(number: int, port: int) -> socket.socket:
+    """Return a connection that comes from an address with ports to spare for it."""
+    connection = socket.socket()
+    if _BIND_ADDRESS_NO_PORT is not None:
+        connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+    connection.bind((f"127.0.0.{2 + number // FROM_ONE_ADDRESS}", 0))
+    connection.connect(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 
@@ -120,41 +143,58 @@ class Encrypted:
             connection.close()
 
 
-def memory_each(peer: Peer, count: int, context: ssl.SSLContext | None) -> tuple[float, float]:
+class Memory(NamedTuple):
+    """Bytes for each connection: resident, and, if the server traces them, Python's objects."""
+
+    resident: float
+    allocated: float
+
+
+def memory_each(peer: Peer, count: int, cpu: int | None, context: ssl.SSLContext | None) -> Memory:
     """
     Measure what idle connections cost a fresh server, each of which has echoed a byte.
 
-    Returns:
-        Bytes for each connection: resident, and, if the server traces them, allocated.
+    The more there are the better it repeats: the allocator takes memory from the system by
+    the megabyte.
 
     Raises:
         ChildFailed: the server ended, stalled, or answered wrongly.
     """
-    with Child(peer.python, peer.command, deadline=_DEADLINE) as server:
+    with Child(peer.python, peer.command, cpu, _DEADLINE) as server:
         port = int(server.read_line())
-        # The first ones pay for what is made once.
-        with _idle(port, 50, context):
-            before = server.memory()
-            with _idle(port, count, context):
-                after = server.memory()
-    return (after[0] - before[0]) / count, (after[1] - before[1]) / count
+        try:
+            # The first ones pay for what is made once.
+            with _idle(port, 50, context):
+                before = server.memory()
+                with _idle(port, count, context):
+                    after = server.memory()
+        except OSError as error:
+            raise ChildFailed(peer.command, str(error)) from error
+    return Memory((after[0] - before[0]) / count, (after[1] - before[1]) / count)
 
 
 @contextlib.contextmanager
 def _idle(port: int, count: int, context: ssl.SSLContext | None) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        for _ in range(count):
-            connection = stack.enter_context(_connected(port))
-            if context is not None:
-                connection = context.wrap_socket(connection, server_hostname="localhost")
-                stack.enter_context(connection)
-            connection.sendall(b"x")
-            connection.recv(1)
+        for first in range(0, count, PACE):
+            some = []
+            for number in range(first, min(first + PACE, count)):
+                connection = stack.enter_context(one_of_many(number, port))
+                if context is not None:
+                    connection = context.wrap_socket(connection, server_hostname="localhost")
+                    stack.enter_context(connection)
+                connection.sendall(b"x")
+                some.append(connection)
+            for connection in some:
+                if connection.recv(1) != b"x":
+                    raise ConnectionError("the server answered wrongly")
         yield
 
 
 def raise_limit() -> int:
     """Allow as many descriptors as the system does; how many a client may open of them."""
+    import resource  # what the benchmarks are called, and aim at, is known on any platform
+
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard - 200

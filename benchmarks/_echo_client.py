@@ -145,7 +145,7 @@ def measure(
             connections = connect(int(server.read_line()), traffic)
             measured = sample(server, connections, timing)
             connections.close()
-        except (ConnectionError, TimeoutError) as error:
+        except OSError as error:
             raise ChildFailed(peer.command, str(error)) from error
     return measured
 

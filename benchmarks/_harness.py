@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -186,6 +185,12 @@ def median_of(samples: Iterable[Sample], figure: Callable[[Sample], float]) -> f
     return statistics.median(map(figure, samples))
 
 
+def spread_of(samples: Sequence[Sample]) -> float:
+    """Return how far the rounds are apart: the largest cost less the smallest, by the median."""
+    costs = [sample.cost for sample in samples]
+    return (max(costs) - min(costs)) / statistics.median(costs)
+
+
 def speed_ratio(ours: Sequence[Sample], baseline: Sequence[Sample]) -> float:
     """
     Return how many times as fast as the baseline we are, by CPU time: above 1 is faster.
@@ -216,45 +221,67 @@ def importable(
         note: called with what is missing.
         only: the keys of those that are asked for; all, if it is empty or None.
     """
+    chosen = [peer for peer in peers if not only or peer.key in only]
+    for python in {peer.python for peer in chosen}:
+        _look_for(python, (need for peer in chosen if peer.python == python for need in peer.needs))
     kept = []
-    for peer in peers:
-        if only and peer.key not in only:
-            continue
-        for package in peer.needs:
-            if not _has(peer.python, package):
-                note(f"{peer.title}: skipped, no {package}: pip install 'reactorlib[bench]'\n")
-                break
+    for peer in chosen:
+        missing = [need for need in peer.needs if _FOUND[peer.python, need] is None]
+        if missing:
+            note(f"{peer.title}: skipped, no {missing[0]}: pip install 'reactorlib[bench]'\n")
         else:
             kept.append(peer)
     return kept
 
 
-@cache
-def _has(python: str, package: str) -> bool:
-    return _run(python, f"import {package}") is not None
-
-
 def versions(python: str, packages: Iterable[str]) -> dict[str, str]:
     """Return the versions of Python and of those packages that an interpreter has."""
-    found = {"Python": _run(python, "import platform; print(platform.python_version())") or "?"}
-    for package in packages:
-        version = _run(python, f"import {package}; print({package}.__version__)")
-        if version is not None:
-            found[package] = version
-    return found
+    wanted = [*packages]
+    _look_for(python, ["Python", *wanted])
+    found = {name: _FOUND[python, name] for name in wanted}
+    here = {name: version for name, version in found.items() if version is not None}
+    return {"Python": _FOUND[python, "Python"] or "?"} | here
 
 
-def _run(python: str, code: str) -> str | None:
-    """Return what the code prints in that interpreter, or None if it fails."""
+#: The version of each package that was looked for, by interpreter and name; None if it cannot
+#: be imported. The interpreter itself is "Python".
+_FOUND: dict[tuple[str, str], str | None] = {}
+
+#: Prints a line for each of the packages that it is given: its version, or nothing.
+_LOOK = """
+import importlib, platform, sys
+versions = []
+for name in sys.argv[1:]:
+    try:
+        if name == "Python":
+            version = platform.python_version()
+        else:
+            version = getattr(importlib.import_module(name), "__version__", "?")
+    except Exception:
+        version = ""
+    versions.append(version)
+print()
+print(*versions, sep="\\n")
+"""
+
+
+def _look_for(python: str, packages: Iterable[str]) -> None:
+    """Look for what has not been looked for yet, all in one process: starting it takes longest."""
+    names = [name for name in dict.fromkeys(packages) if (python, name) not in _FOUND]
+    if not names:
+        return
     done = subprocess.run(
-        [python, "-c", code],
+        [python, "-c", _LOOK, *names],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env=environment(),
         check=False,
     )
-    return done.stdout.strip() if done.returncode == 0 else None
+    # What an import prints comes before.
+    lines = done.stdout.split("\n")[-1 - len(names) : -1] if done.returncode == 0 else []
+    lines = lines or [""] * len(names)
+    _FOUND.update(((python, name), line or None) for name, line in zip(names, lines, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

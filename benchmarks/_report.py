@@ -8,7 +8,19 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks._harness import Peer, Results, Sample, Target, median_of, ratios, versions
+from benchmarks._harness import (
+    Peer,
+    Results,
+    Sample,
+    Target,
+    median_of,
+    ratios,
+    spread_of,
+    versions,
+)
+
+#: The title of the column that says how far the rounds are apart.
+SPREAD = "spread"
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
@@ -47,21 +59,24 @@ def results_table(
     rows = []
     for peer in measured:
         samples = results[peer.key]
-        costs = [sample.cost for sample in samples]
-        median = median_of(samples, lambda sample: sample.cost)
         speed = ratios(peer, results)
         rows.append(
             [
                 peer.title,
-                f"{median * scale:.2f}",
+                f"{median_of(samples, lambda sample: sample.cost) * scale:.2f}",
                 f"{median_of(samples, lambda sample: sample.user_cost) * scale:.2f}",
-                f"{(max(costs) - min(costs)) / median:.0%}",
+                f"{spread_of(samples):.0%}",
                 f"{median_of(samples, lambda sample: sample.rate):,.0f}",
                 *(f"{speed[column]:.2f}" if column in speed else "" for column in columns),
             ]
         )
-    header = ["peer", f"CPU {symbol}/{unit}", "of it user", "spread", f"{plural(unit)}/s", *columns]
+    header = ["peer", f"CPU {symbol}/{unit}", "of it user", SPREAD, f"{plural(unit)}/s", *columns]
     return format_table(header, rows)
+
+
+def note(text: str) -> None:
+    """Print what the reader of a table has to know beside it."""
+    print(f"note: {text}", flush=True)
 
 
 def plural(unit: str) -> str:

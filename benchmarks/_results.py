@@ -8,13 +8,15 @@ another day counts in the summary as well.
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks._plot import Line, draw
-from benchmarks._report import format_table
+from benchmarks._report import SPREAD, format_table
 
 HEAD = """\
 # Results
@@ -32,8 +34,12 @@ _SUMMARY_HEAD = f"""\
 ## {SUMMARY}
 
 What the project aims at, and what was measured last: ratios of CPU time, above 1 where reactorlib
-takes less, but for those that say what they are. Of reactorlib on either loop, if not said.
+takes less, but for those that say what they are. Of reactorlib on either loop, if not said. Where
+a target is not met, the last column leads to what stands in the way.
 """
+
+#: The file whose chapters say what limits the rows, beside the file of results.
+NOTES = "NOTES.md"
 
 #: The folder of the plots, beside the file.
 PLOTS = "plots"
@@ -72,7 +78,7 @@ def section(title: str, command: str, printed: str, date: datetime.date) -> str:
     for line in lines:
         if line.startswith("|") or (not line and text[-1]):
             text.append(line)
-        elif line.startswith("target:"):
+        elif line.startswith(("target:", "note:")):
             text.append(f"{line[0].upper()}{line[1:]}.")
         elif line.startswith("plot: "):
             name, _, label = line.removeprefix("plot: ").partition(": ")
@@ -94,7 +100,12 @@ def kept(results: Path) -> dict[str, str]:
     return sections
 
 
-def write(results: Path, sections: Mapping[str, str], known: Sequence[str]) -> None:
+def write(
+    results: Path,
+    sections: Mapping[str, str],
+    known: Sequence[str],
+    chapters: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """
     Write the file of results, and draw its plots beside it.
 
@@ -102,14 +113,26 @@ def write(results: Path, sections: Mapping[str, str], known: Sequence[str]) -> N
         results: the file.
         sections: the parts by their titles.
         known: the titles in their order; others follow.
+        chapters: the headings in `NOTES.md` under which stands what limits a row, by its title.
     """
     order = sorted(sections, key=lambda title: (*known, title).index(title))
     texts = [sections[title] for title in order]
-    results.write_text("\n".join([HEAD, summary(texts), *texts]))
+    _write_whole(results, "\n".join([HEAD, summary(texts, chapters), *texts]))
     for name, drawing in plots(texts):
         folder = results.parent / PLOTS
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.svg").write_text(drawing)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file, so that one that is half written never takes the place of what was kept."""
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():  # so does a device or a pipe: nothing replaces it
+        path.write_text(text)
+        return
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    os.replace(new, path)
 
 
 @dataclass(slots=True)
@@ -145,12 +168,25 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def summary(texts: Sequence[str]) -> str:
-    """Return the section that sums up what was aimed at and what was reached."""
+def summary(texts: Sequence[str], chapters: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the section that sums up what was aimed at, what was reached, and why not."""
     rows = [row for block in blocks(texts) for row in (*_said(block), *_in_columns(block))]
     met = sum(row[-1] == "yes" for row in rows)
-    table = format_table(["part", "row", "target", "measured", "met"], rows, text=5)
+    for row in rows:
+        row.append("" if row[-1] == "yes" else _link(chapters.get(row[1], "")))
+    table = format_table(["part", "row", "target", "measured", "met", "why not"], rows, text=6)
     return f"{_SUMMARY_HEAD}\n{table}\n\n{met} of {len(rows)} are met.\n"
+
+
+def _link(chapter: str) -> str:
+    """Return a link to a chapter, if it is one."""
+    text = chapter.removeprefix("What limits ")
+    return f"[{text}]({NOTES}#{anchor(chapter)})" if chapter else ""
+
+
+def anchor(heading: str) -> str:
+    """Return what a heading of Markdown is linked by."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _said(block: Block) -> Iterator[list[str]]:
@@ -198,11 +234,11 @@ def plots(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _lines(block: Block) -> list[Line]:
-    """Return a line for each column but those of ratios. A row begins with its x."""
+    """Return a line for each column but those of ratios and spreads. A row begins with its x."""
     sizes = [row for row in block.rows if row[0].replace(",", "").isdecimal()]
     lines = []
     for place, name in enumerate(block.header[1:], 1):
-        if name.startswith("x ") or ": " in name:
+        if name.startswith("x ") or ": " in name or name == SPREAD:
             continue
         points = [(_number(row[0]), _number(row[place])) for row in sizes if row[place]]
         hue = 1 if name.startswith("reactorlib") else 2 if name.startswith("Twisted") else 0

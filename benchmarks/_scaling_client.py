@@ -5,26 +5,16 @@ What the scaling benchmark does to one peer: more and more of the same, in one p
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from benchmarks._child import Child, ChildFailed
+from benchmarks._connections_client import PACE, one_of_many
 from benchmarks._echo_client import Connections, Timing, Traffic, sample
 from benchmarks._harness import Peer, Sample
 
 #: Seconds after which a process has stalled, whatever it does a million times.
 DEADLINE = 600.0
-
-#: How many connections come from one address of the loopback interface: it has fewer
-#: than thirty thousand ports to give.
-FROM_ONE_ADDRESS = 10_000
-
-#: Linux's: the port is chosen when it is known where to connect to, which takes less searching.
-BIND_ADDRESS_NO_PORT = 24 if sys.platform == "linux" else None
-
-#: How many connections are made before the server has to have accepted them.
-PACE = 100
 
 
 class Measure(Protocol):
@@ -46,12 +36,7 @@ class Crowd(Connections):
     def grow(self, count: int) -> None:
         """Have that many open."""
         while (number := len(self._open)) < count:
-            connection = socket.socket()
-            if BIND_ADDRESS_NO_PORT is not None:
-                connection.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
-            connection.bind((f"127.0.0.{2 + number // FROM_ONE_ADDRESS}", 0))
-            connection.connect(("127.0.0.1", self._port))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = one_of_many(number, self._port)
             self._open.append(connection)
             if number % PACE == 0:
                 self._wait(connection)

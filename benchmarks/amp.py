@@ -12,26 +12,29 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._batches import Benchmark, Scenario
+from benchmarks._batches import Batch, Benchmark
 from benchmarks._harness import Effort, Target
 from benchmarks._peers import TWISTED
 
 TARGETS = (Target(TWISTED, 2),)
 
+CHAPTER = "What limits AMP"
+
 BENCHMARK = Benchmark(
     "amp",
     "Compare AMP calls.",
     {
-        "one-by-one": Scenario(
-            "ten connections, one small call under way on each", "call", targets=TARGETS
+        "one-by-one": Batch(
+            "ten connections, one small call under way on each", "call", TARGETS, CHAPTER
         ),
-        "pipelined": Scenario(
-            "ten connections, fifty small calls under way on each", "call", targets=TARGETS
+        "pipelined": Batch(
+            "ten connections, fifty small calls under way on each", "call", TARGETS, CHAPTER
         ),
-        "large": Scenario(
+        "large": Batch(
             "ten connections, one call under way on each, with 32 KiB to and fro",
             "call",
-            targets=TARGETS,
+            TARGETS,
+            CHAPTER,
         ),
     },
     quick=Effort(1, 500, 1, "calls"),
@@ -39,6 +42,9 @@ BENCHMARK = Benchmark(
     count_help="calls (default: 5,000)",
     raw=False,
 )
+
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+CHAPTERS = BENCHMARK.chapters
 
 
 if __name__ == "__main__":

@@ -8,39 +8,38 @@ Usage: python -m benchmarks.connections [--quick] [--help]
 
 from __future__ import annotations
 
-import argparse
 import datetime
-import json
+import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._child import ChildFailed
 from benchmarks._connections_client import (
     Encrypted,
     Handshaking,
+    Memory,
     Reconnecting,
     client_context,
     memory_each,
     raise_limit,
 )
-from benchmarks._echo_client import Timing, Traffic, measure
-from benchmarks._harness import Peer, Target, importable, interleave, option_parser, pin
+from benchmarks._echo_client import Traffic, measure
+from benchmarks._harness import Peer, Target, pin
 from benchmarks._peers import RAW, TWISTED, compared, raw
-from benchmarks._report import (
-    describe,
-    format_table,
-    results_json,
-    results_table,
-    target_line,
-    target_lines,
-)
+from benchmarks._report import SPREAD, format_table, target_line
+from benchmarks._run import Run, Scenario, chapters_of, rounds_of
+from benchmarks._servers import timing_of, traffic_parser
+
+if TYPE_CHECKING:
+    import argparse
+    import ssl
 
 SMALL = b"x" * 64
 LARGE = b"x" * 65536
@@ -48,61 +47,78 @@ LARGE = b"x" * 65536
 #: Bytes that an idle connection may take more than one of the bare loop.
 MEMORY_OVER_RAW = 350
 
+#: How many idle connections share the megabytes that the allocator takes at a time: more than
+#: a process may have open, as a rule. With TLS each takes as much as a quarter of a megabyte.
+IDLE, IDLE_QUICK, IDLE_TLS = 20_000, 400, 500
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+#: Chapters of `NOTES.md`.
+CONNECTIONS, TLS = "What limits connections", "What limits echo, datagrams and TLS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed(Scenario):
     """
-    What is measured.
+    What is measured in CPU time.
 
     Args:
         traffic: what goes to and fro, and on how many connections.
         client: what makes it, given the port, the traffic and, for TLS, the context.
-        unit: what is counted.
-        targets: what reactorlib aims at.
         tls: whether it is encrypted.
     """
 
-    title: str
     traffic: Traffic
     client: Callable[..., Reconnecting | Encrypted]
-    unit: str
-    targets: tuple[Target, ...] = ()
     tls: bool = True
 
 
-SCENARIOS = {
-    "connect": Scenario(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle(Scenario):
+    """Connections whose memory is measured, with TLS or without."""
+
+    tls: bool
+
+
+SCENARIOS: dict[str, Timed | Idle] = {
+    "connect": Timed(
         "Connect, one byte to and fro, close",
-        Traffic(b"x", 1),
-        Reconnecting,
         "connection",
         (Target(RAW, 0.92), Target(TWISTED, 1.4)),
+        CONNECTIONS,
+        traffic=Traffic(b"x", 1),
+        client=Reconnecting,
         tls=False,
     ),
-    "handshake": Scenario(
+    "handshake": Timed(
         "Connect, a TLS 1.3 handshake, one byte to and fro, close",
-        Traffic(b"x", 1),
-        Handshaking,
         "connection",
         (Target(RAW, 0.9), Target(TWISTED, 1.1)),
+        TLS,
+        traffic=Traffic(b"x", 1),
+        client=Handshaking,
     ),
-    "tls-ping-pong": Scenario(
+    "tls-ping-pong": Timed(
         "TLS: 64 B ping-pong over 50 connections",
-        Traffic(SMALL, 50),
-        Encrypted,
         "message",
         (Target(RAW, 0.9), Target(TWISTED, 2.5)),
+        TLS,
+        traffic=Traffic(SMALL, 50),
+        client=Encrypted,
     ),
-    "tls-large": Scenario(
+    "tls-large": Timed(
         "TLS: 64 KiB messages over 4 connections",
-        Traffic(LARGE, 4),
-        Encrypted,
         "message",
+        chapter=TLS,
+        traffic=Traffic(LARGE, 4),
+        client=Encrypted,
+    ),
+    "memory": Idle("Memory of an idle connection", "connection", chapter=CONNECTIONS, tls=False),
+    "tls-memory": Idle(
+        "Memory of an idle connection with TLS", "connection", chapter=CONNECTIONS, tls=True
     ),
 }
 
-#: Scenarios of another kind, which measure bytes instead of time.
-MEMORY = {"memory": False, "tls-memory": True}
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+CHAPTERS = chapters_of(SCENARIOS.values())
 
 
 def make_peers(twisted_python: str, *options: str, tls: bool) -> Iterable[Peer]:
@@ -139,15 +155,10 @@ def write_certificate(path: Path) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    peers = [peer.key for peer in make_peers(sys.executable, tls=False)]
-    parser = option_parser(
-        "connections", "Compare connections.", peers, "servers started for each peer and scenario"
-    )
-    add = parser.add_argument
-    add("--count", type=int, help="idle connections whose memory is measured (default: 2,000)")
-    choices = [*SCENARIOS, *MEMORY]
-    add("--scenario", action="append", choices=choices, help="only this one (repeatable)")
-    add("--same-cpu", action="store_true", help="pin the client to the CPU of the server")
+    peers = make_peers(sys.executable, tls=False)
+    parser = traffic_parser("connections", "Compare connections.", peers, SCENARIOS)
+    idle = f"idle connections whose memory is measured (default: {IDLE:,}, with TLS {IDLE_TLS})"
+    parser.add_argument("--count", type=int, help=f"{idle}, if so many descriptors are allowed")
     return parser.parse_args()
 
 
@@ -163,120 +174,125 @@ class Benchmark:
         self._options = options
         self._pem = pem
         self._context = client_context(pem)
-        self._rounds = options.rounds or (1 if options.quick else 5)
-        self._timing = Timing(0.03, 0.1) if options.quick else Timing(0.15, 0.4)
-        self._count = min(options.count or (100 if options.quick else 2000), raise_limit())
-        self._pinning = pin(options.same_cpu)
-        self.failed = 0
+        self._timing = timing_of(options)
+        self._most = min(options.count or (IDLE_QUICK if options.quick else IDLE), raise_limit())
+        pinning = pin(options.same_cpu)
+        self._cpu = pinning.server
+        each = f"{self._timing.measured} s each, {pinning}; {self._most:,} idle"
+        effort = f"rounds: {rounds_of(options)}, {each}"
+        self._run = Run(options, effort, theirs=["twisted", "OpenSSL"])
 
-    def __str__(self) -> str:
-        seconds = self._timing.measured
-        return f"rounds: {self._rounds}, {seconds} s each, {self._pinning}; {self._count:,} idle"
+    def main(self) -> int:
+        """Run the scenarios asked for, print a table for each, and return the exit status."""
+        # Encrypted connections take long to make, and nothing else is learned from them quickly.
+        usual = [key for key in SCENARIOS if key != "tls-memory" or not self._options.quick]
+        for key in self._options.scenario or usual:
+            scenario = SCENARIOS[key]
+            if isinstance(scenario, Idle):
+                self._memory(key, scenario)
+            else:
+                self._time(key, scenario)
+        return self._run.end()
 
-    def _peers(self, tls: bool, *options: str) -> list[Peer]:
+    def _peers(self, tls: bool, *options: str) -> Iterable[Peer]:
         with_tls = ("--tls", str(self._pem)) if tls else ()
-        peers = make_peers(self._options.twisted_python, *options, *with_tls, tls=tls)
-        return importable(peers, print, self._options.peer)
+        return make_peers(self._options.twisted_python, *options, *with_tls, tls=tls)
 
-    def time(self, scenario: Scenario) -> object:
-        """Measure CPU time, print a table, and return every sample."""
-        peers = self._peers(scenario.tls)
-        client = scenario.client
+    def _time(self, key: str, scenario: Timed) -> None:
+        context: dict[str, ssl.SSLContext] = {"context": self._context} if scenario.tls else {}
         one = partial(
             measure,
             traffic=scenario.traffic,
-            cpu=self._pinning.server,
+            cpu=self._cpu,
             timing=self._timing,
-            connect=partial(client, context=self._context) if scenario.tls else client,
+            connect=partial(scenario.client, **context),
         )
-        results = interleave(peers, self._rounds, one, print)
-        print(results_table(peers, results, scenario.unit))
-        for line in target_lines(scenario.targets, peers, results):
-            print(f"\n{line}")
-        self.failed += len(peers) - len(results)
-        return results_json(peers, results)
+        self._run.compare(key, scenario, self._peers(scenario.tls), one)
 
-    def memory(self, tls: bool) -> object:
-        """Measure memory, print a table, and return it; TLS takes so much that fewer will do."""
-        count = max(1, self._count // 4) if tls else self._count
-        context = self._context if tls else None
-        found: dict[str, tuple[float, float]] = {}
-        peers = self._peers(tls)
-        # Tracing takes memory of its own, so each peer is started once more for it.
+    def _memory(self, key: str, scenario: Idle) -> None:
+        tls = scenario.tls
+        count = min(self._options.count or IDLE_TLS, self._most) if tls else self._most
+        each = partial(
+            memory_each, count=count, cpu=self._cpu, context=self._context if tls else None
+        )
+        # Tracing takes memory of its own, so that it has a process of its own. It repeats exactly.
         traced = {peer.key: peer for peer in self._peers(tls, "--traced")}
-        for peer in peers:
-            try:
-                resident, _ = memory_each(peer, count, context)
-                _, allocated = memory_each(traced[peer.key], count, context)
-            except (ChildFailed, OSError) as error:
-                print(f"{peer.title}: left out, {error}\n")
-                self.failed += 1
-            else:
-                found[peer.key] = resident, allocated
+        allocated: dict[str, float] = {}
+
+        def one(peer: Peer) -> Memory:
+            if peer.key not in allocated:
+                allocated[peer.key] = each(traced[peer.key]).allocated
+            return Memory(each(peer).resident, allocated[peer.key])
+
+        peers, found = self._run.interleaved(scenario.title, self._peers(tls), one)
         print(memory_table(peers, found))
         if not tls:
             for line in memory_targets(peers, found):
                 print(f"\n{line}")
-        return {key: {"resident": pair[0], "allocated": pair[1]} for key, pair in found.items()}
+        self._run.keep(key, {key: [each._asdict() for each in of] for key, of in found.items()})
 
 
-def memory_table(peers: Sequence[Peer], found: dict[str, tuple[float, float]]) -> str:
+#: What the rounds found of each peer.
+Found = Mapping[str, Sequence[Memory]]
+
+
+def resident(of: Sequence[Memory]) -> float:
+    """Return the bytes for each connection."""
+    return statistics.median(each.resident for each in of)
+
+
+def times_less(peer: Peer, column: str, found: Found) -> float | None:
+    """Return how many times less than a baseline a peer takes: the median of the rounds'."""
+    pairs = _beside(peer, column, found)
+    return statistics.median(theirs / ours for ours, theirs in pairs) if pairs else None
+
+
+def _beside(peer: Peer, column: str, found: Found) -> list[tuple[float, float]]:
+    """Return what a peer and its baseline took, for each round in which they were measured."""
+    ours, theirs = found.get(peer.key, ()), found.get(peer.beside.get(column, ""), ())
+    return [(mine.resident, other.resident) for mine, other in zip(ours, theirs, strict=False)]
+
+
+def memory_table(peers: Sequence[Peer], found: Found) -> str:
     """Lay out what a connection takes, and how many times less that is than the baselines."""
     rows = []
     for peer in peers:
-        if peer.key in found:
-            resident, allocated = found[peer.key]
-            baselines = [found.get(peer.beside.get(column, "")) for column in (RAW, TWISTED)]
-            less = ["" if pair is None else f"{pair[0] / resident:.2f}" for pair in baselines]
-            rows.append([peer.title, f"{resident:,.0f}", f"{allocated:,.0f}", *less])
-    return format_table(["peer", "bytes resident", "Python's objects", RAW, TWISTED], rows)
+        if of := found.get(peer.key):
+            each = [one.resident for one in of]
+            less = [times_less(peer, column, found) for column in (RAW, TWISTED)]
+            rows.append(
+                [
+                    peer.title,
+                    f"{resident(of):,.0f}",
+                    f"{(max(each) - min(each)) / resident(of):.0%}",
+                    f"{of[0].allocated:,.0f}",
+                    *("" if ratio is None else f"{ratio:.2f}" for ratio in less),
+                ]
+            )
+    return format_table(["peer", "bytes resident", SPREAD, "Python's objects", RAW, TWISTED], rows)
 
 
-def memory_targets(peers: Sequence[Peer], found: dict[str, tuple[float, float]]) -> list[str]:
+def memory_targets(peers: Sequence[Peer], found: Found) -> Iterator[str]:
     """Say what a connection is to take, and what it takes."""
     over, less = {}, {}
     for peer in peers:
-        raw, twisted = (found.get(peer.beside.get(column, "")) for column in (RAW, TWISTED))
-        if raw is not None and peer.key in found:
-            over[peer.title] = found[peer.key][0] - raw[0]
-        if twisted is not None and peer.key in found:
-            less[peer.title] = twisted[0] / found[peer.key][0]
-    lines = []
+        if pairs := _beside(peer, RAW, found):
+            over[peer.title] = statistics.median(ours - theirs for ours, theirs in pairs)
+        if (ratio := times_less(peer, TWISTED, found)) is not None:
+            less[peer.title] = ratio
     if over:
-        lines.append(target_line("bytes over raw", "at most", MEMORY_OVER_RAW, over, ".0f"))
+        yield target_line("bytes over raw", "at most", MEMORY_OVER_RAW, over, ".0f")
     if less:
-        lines.append(target_line(TWISTED, "at least", 1, less, ".2f"))
-    return lines
+        yield target_line(TWISTED, "at least", 1, less, ".2f")
 
 
 def main() -> int:
-    """Run the scenarios asked for, print a table for each, and return how many peers failed."""
+    """Run what is asked for, with a certificate made for it, and return the exit status."""
     options = parse_arguments()
     with tempfile.TemporaryDirectory() as directory:
         pem = Path(directory) / "localhost.pem"
         write_certificate(pem)
-        benchmark = Benchmark(options, pem)
-        about = describe(
-            options.twisted_python,
-            ["reactorlib", "uvloop"],
-            str(benchmark),
-            theirs=["twisted", "OpenSSL"],
-        )
-
-        scenarios: dict[str, object] = {}
-        # Encrypted connections take long to make, and nothing else is learned from them quickly.
-        usual = [*SCENARIOS, *(["memory"] if options.quick else MEMORY)]
-        for key in options.scenario or usual:
-            if key in MEMORY:
-                tls = MEMORY[key]
-                print(f"\nMemory of an idle connection{' with TLS' if tls else ''}\n", flush=True)
-                scenarios[key] = benchmark.memory(tls)
-            else:
-                print(f"\n{SCENARIOS[key].title}\n", flush=True)
-                scenarios[key] = benchmark.time(SCENARIOS[key])
-    if options.json:
-        options.json.write_text(json.dumps({**about, "scenarios": scenarios}, indent=2) + "\n")
-    return benchmark.failed
+        return Benchmark(options, pem).main()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Usage: python -m benchmarks.defer [--quick] [--help]
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -28,20 +27,38 @@ from benchmarks._harness import (
     option_parser,
     pin,
     speed_ratio,
+    spread_of,
 )
-from benchmarks._report import describe, format_table, results_json
+from benchmarks._report import SPREAD, format_table, note, results_json
+from benchmarks._run import Run, rounds_of
 
 TWISTED = "x Twisted"
 ASYNCIO = "x asyncio"
 
 
+#: Chapters of `NOTES.md`.
+ALONE, IN_A_LOOP, IN_A_TASK = (
+    "The rows",
+    "A coroutine of ours in a loop",
+    "Awaiting in a plain Task",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An operation, and the speed ratios that reactorlib aims at: information, not a verdict."""
+    """
+    An operation.
+
+    Args:
+        title: what it is, for the reader.
+        twisted, asyncio: the speed ratios that reactorlib aims at: information, not a verdict.
+        chapter: the heading in `NOTES.md` under which stands what limits it.
+    """
 
     title: str
     twisted: float | None = None
     asyncio: float | None = None
+    chapter: str = ALONE
 
 
 ROWS = {
@@ -57,11 +74,16 @@ ROWS = {
     "coroutine-pending": Row("coroutine, ten awaits of pending", 2.1),
     "raise": Row("callback raises, errback traps", 3.7),
     "cancel": Row("create, cancel, errback", 4.5),
-    "loop-fired": Row("in a loop: coroutine, ten awaits of fired", asyncio=0.85),
-    "loop-pending": Row("in a loop: coroutine, ten awaits of pending", asyncio=0.8),
-    "task-await": Row("in a Task: await a pending Deferred", asyncio=1 / 1.5),
+    "loop-fired": Row("in a loop: coroutine, ten awaits of fired", asyncio=0.85, chapter=IN_A_LOOP),
+    "loop-pending": Row(
+        "in a loop: coroutine, ten awaits of pending", asyncio=0.8, chapter=IN_A_LOOP
+    ),
+    "task-await": Row("in a Task: await a pending Deferred", asyncio=1 / 1.5, chapter=IN_A_TASK),
     "as-future": Row("in a Task: await pending.asFuture()"),
 }
+
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+CHAPTERS = {row.title: row.chapter for row in ROWS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +166,7 @@ def measure_round(
 
 def table(peers: Sequence[Peer], results: dict[str, Results]) -> str:
     """Lay out medians, ratios and targets, a line for each row."""
-    header = ["operation", *(f"{peer.title} ns" for peer in peers), "spread"]
+    header = ["operation", *(f"{peer.title} ns" for peer in peers), SPREAD]
     header += [TWISTED, "target", ASYNCIO, "target"]
     return format_table(
         header,
@@ -152,7 +174,7 @@ def table(peers: Sequence[Peer], results: dict[str, Results]) -> str:
             [
                 ROWS[row].title,
                 *(_nanoseconds(of_row.get(peer.key)) for peer in peers),
-                f"{max(map(_spread, of_row.values())):.0%}",
+                f"{max(map(spread_of, of_row.values())):.0%}",
                 _ratio(of_row, "twisted"),
                 _target(ROWS[row].twisted),
                 _ratio(of_row, "asyncio"),
@@ -168,11 +190,6 @@ def _nanoseconds(samples: Sequence[Sample] | None) -> str:
     return f"{median_of(samples, lambda sample: sample.cost) * 1e9:,.0f}" if samples else ""
 
 
-def _spread(samples: Sequence[Sample]) -> float:
-    costs = [sample.cost for sample in samples]
-    return (max(costs) - min(costs)) / median_of(samples, lambda sample: sample.cost)
-
-
 def _ratio(of_row: Results, baseline: str) -> str:
     if "reactorlib" not in of_row or baseline not in of_row:
         return ""
@@ -184,23 +201,24 @@ def _target(ratio: float | None) -> str:
 
 
 def main() -> int:
-    """Run the rows asked for, print a table, and return how many peers failed."""
+    """Run the rows asked for, print a table, and return the exit status."""
     options = parse_arguments()
-    effort = Effort(1, 1, 0.03) if options.quick else Effort(options.rounds or 5, 3, 0.1)
+    each = (1, 0.03) if options.quick else (3, 0.1)
+    effort = Effort(rounds_of(options), *each)
     pinning = pin(same_cpu=False)
-    about = describe(options.twisted_python, ["reactorlib"], str(effort))
+    run = Run(options, str(effort), ["reactorlib"])
     print(flush=True)
 
-    peers = importable(defer_peers(options.twisted_python), print, options.peer)
+    peers = importable(defer_peers(options.twisted_python), note, options.peer)
     results: dict[str, Results] = {row: {} for row in options.rows}
     running = peers
     for _ in range(effort.rounds):
-        running = measure_round(running, effort, pinning.server, results, print)[::-1]
+        running = measure_round(running, effort, pinning.server, results, note)[::-1]
     print(table(peers, results))
-    if options.json:
-        rows = {row: results_json(peers, of_row) for row, of_row in results.items()}
-        options.json.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n")
-    return len(peers) - len(running)
+    run.left_out("Deferreds", (peer for peer in peers if peer not in running))
+    for row, of_row in results.items():
+        run.keep(row, results_json(peers, of_row))
+    return run.end()
 
 
 if __name__ == "__main__":

@@ -6,36 +6,32 @@ Usage: python -m benchmarks.imports [--quick] [--help]
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._harness import (
-    Peer,
-    Results,
-    Sample,
-    Target,
-    importable,
-    interleave,
-    measure_batch,
-    option_parser,
-    pin,
-)
+from benchmarks._harness import Peer, Results, Sample, Target, measure_batch, option_parser, pin
 from benchmarks._peers import TWISTED, TWISTED_ASYNCIO
-from benchmarks._report import describe, results_json, results_table, target_line, target_lines
+from benchmarks._report import target_line
+from benchmarks._run import Run, Scenario, chapters_of, rounds_of
 
 ASYNCIO = "x asyncio"
 
 #: Milliseconds of CPU time that reactorlib may take more than asyncio.
 OVER_ASYNCIO = 40
+
+SCENARIO = Scenario(
+    "Start Python and import", "process", (Target(TWISTED, 3),), "What limits imports"
+)
+
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+CHAPTERS = chapters_of([SCENARIO])
 
 
 def import_peers(twisted_python: str) -> list[Peer]:
@@ -64,16 +60,6 @@ def import_peers(twisted_python: str) -> list[Peer]:
     ]
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    return option_parser(
-        "imports",
-        "Compare imports.",
-        [peer.key for peer in import_peers(sys.executable)],
-        "how often the peers take turns",
-    ).parse_args()
-
-
 def timed(peer: Peer, cpu: int | None) -> Sample:
     """Measure one process; the wall-clock time is that from its start to its end."""
     begun = time.perf_counter()
@@ -81,41 +67,35 @@ def timed(peer: Peer, cpu: int | None) -> Sample:
     return replace(sample, elapsed=time.perf_counter() - begun)
 
 
-def targets(peers: Sequence[Peer], results: Results) -> list[str]:
-    """Say what reactorlib aims at, and what it reached."""
-    lines = []
+def over_asyncio(results: Results) -> Iterator[str]:
+    """Say what reactorlib takes more than asyncio."""
     if {"reactorlib", "asyncio"} <= results.keys():
         pairs = zip(results["reactorlib"], results["asyncio"], strict=True)
         over = statistics.median(ours.cost - theirs.cost for ours, theirs in pairs) * 1000
         reached = {"reactorlib": over}
-        lines.append(target_line("ms more than asyncio", "at most", OVER_ASYNCIO, reached, ".0f"))
-    return lines + target_lines([Target(TWISTED, 3)], peers, results)
+        yield target_line("ms more than asyncio", "at most", OVER_ASYNCIO, reached, ".0f")
 
 
 def main() -> int:
-    """Measure, print a table, and return how many peers failed."""
-    options = parse_arguments()
-    rounds = options.rounds or (1 if options.quick else 5)
+    """Measure, print a table, and return the exit status."""
+    keys = [peer.key for peer in import_peers(sys.executable)]
+    rounds = "how often the peers take turns"
+    options = option_parser("imports", "Compare imports.", keys, rounds).parse_args()
     repeats = 1 if options.quick else 5
     cpu = pin(same_cpu=False).server
-    run = f"rounds: {rounds}, in each the best of {repeats} fresh processes"
-    about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)
+    effort = f"rounds: {rounds_of(options)}, in each the best of {repeats} fresh processes"
+    run = Run(options, effort)
 
     def best(peer: Peer) -> Sample:
         # The first may have to compile.
         samples = [timed(peer, cpu) for _ in range(repeats + 1)]
         return min(samples[1:], key=lambda sample: sample.cost)
 
-    print("\nStart Python and import\n", flush=True)
-    peers = importable(import_peers(options.twisted_python), print, options.peer)
-    results = interleave(peers, rounds, best, print)
-    print(results_table(peers, results, "process", milliseconds=True))
-    for line in targets(peers, results):
+    peers = import_peers(options.twisted_python)
+    results = run.compare("imports", SCENARIO, peers, best, milliseconds=True)
+    for line in over_asyncio(results):
         print(f"\n{line}")
-    if options.json:
-        content = {**about, "imports": results_json(peers, results)}
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
-    return len(peers) - len(results)
+    return run.end()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks._batches import Benchmark, Scenario
+from benchmarks._batches import Batch, Benchmark
 from benchmarks._harness import Effort, Peer, Target
 from benchmarks._peers import RAW, TWISTED
 
@@ -50,10 +50,11 @@ BENCHMARK = Benchmark(
     "lines",
     "Compare receivers of lines and strings.",
     {
-        f"{format}-{read}": Scenario(
+        f"{format}-{read}": Batch(
             f"{title}, {READS[read]} in each read",
             "message",
-            targets=targets if read == "64k" else (),
+            targets if read == "64k" else (),
+            "What limits lines and strings",
         )
         for format, (title, targets) in FORMATS.items()
         for read in READS
@@ -63,6 +64,9 @@ BENCHMARK = Benchmark(
     count_help="messages (default: 200,000)",
     cast=receivers,
 )
+
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+CHAPTERS = BENCHMARK.chapters
 
 
 if __name__ == "__main__":

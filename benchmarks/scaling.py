@@ -7,7 +7,6 @@ Usage: python -m benchmarks.scaling [--quick] [--help]
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,15 +22,15 @@ from benchmarks._harness import (
     Peer,
     Results,
     Sample,
-    importable,
-    interleave,
     median_of,
     option_parser,
     pin,
     speed_ratio,
+    spread_of,
 )
 from benchmarks._peers import RAW, TWISTED, compared, raw
-from benchmarks._report import describe, format_table, results_json
+from benchmarks._report import SPREAD, format_table, results_json
+from benchmarks._run import Run, rounds_of
 from benchmarks._scaling_client import Measure, measure_chains, measure_timers, measure_traffic
 from benchmarks.echo import LINE
 
@@ -213,6 +212,10 @@ AXES = {
     "nested": chain_axis("Deferreds, each waits for the next", "Deferred", "chain-nested"),
 }
 
+#: The chapters of `NOTES.md` that say what limits a row, by the rows' titles.
+#: No row has a target.
+CHAPTERS: dict[str, str] = {}
+
 
 def at_each(results: Mapping[str, Sequence[Sequence[Sample]]], number: int) -> list[Results]:
     """Return what was measured at each size, given what each round measured at all."""
@@ -228,7 +231,11 @@ def growth(costs: Sequence[float]) -> float:
 
 
 def table(axis: Axis, peers: Sequence[Peer], sizes: Sequence[int], by_size: list[Results]) -> str:
-    """Lay out the medians and ratios, a line for each size, and how much they grow."""
+    """
+    Lay out the medians and ratios, a line for each size, and how much they grow.
+
+    The spread is the largest of the peers'.
+    """
     measured = [peer for peer in peers if peer.key in by_size[0]]
     medians = {
         peer.key: [
@@ -245,6 +252,7 @@ def table(axis: Axis, peers: Sequence[Peer], sizes: Sequence[int], by_size: list
     ]
     header = [axis.grows, *(peer.title for peer in measured)]
     header += [f"{peer.title.rpartition(' ')[2]}: {column}" for peer, column, _ in compared]
+    header.append(SPREAD)
     rows = [
         [
             f"{size:,}",
@@ -253,6 +261,7 @@ def table(axis: Axis, peers: Sequence[Peer], sizes: Sequence[int], by_size: list
                 f"{speed_ratio(by_size[place][peer.key], by_size[place][key]):.2f}"
                 for peer, _, key in compared
             ),
+            f"{max(map(spread_of, by_size[place].values())):.0%}",
         ]
         for place, size in enumerate(sizes)
     ]
@@ -261,7 +270,7 @@ def table(axis: Axis, peers: Sequence[Peer], sizes: Sequence[int], by_size: list
         growth([cost / unit for cost, unit in zip(costs, units, strict=True)])
         for costs in medians.values()
     ]
-    rows.append([GROWTH, *(f"{each:.2f}" for each in grown), *([""] * len(compared))])
+    rows.append([GROWTH, *(f"{each:.2f}" for each in grown), *([""] * (len(compared) + 1))])
     return format_table(header, rows)
 
 
@@ -292,36 +301,25 @@ def chosen_sizes(axis: Axis, quick: bool, most: int | None, connections: int) ->
 
 
 def main() -> int:
-    """Measure the axes asked for, print a table for each, and return how many peers failed."""
+    """Measure the axes asked for, print a table for each, and return the exit status."""
     options = parse_arguments()
-    rounds = options.rounds or (1 if options.quick else 5)
     timing = Timing(0.02, 0.05) if options.quick else Timing(0.1, 0.3)
     limit = raise_limit()
     pinning = pin(same_cpu=False)
-    run = f"rounds: {rounds}, a process for all sizes, {timing.measured} s of each, {pinning}"
-    about = describe(options.twisted_python, ["reactorlib", "uvloop"], run)
-
-    axes: dict[str, object] = {}
-    failed = 0
+    each = f"a process for all sizes, {timing.measured} s of each, {pinning}"
+    run = Run(options, f"rounds: {rounds_of(options)}, {each}")
     for key in options.axis or AXES:
         axis = AXES[key]
         sizes = chosen_sizes(axis, options.quick, options.most, limit)
-        print(f"\n{axis.title}\n", flush=True)
-        peers = importable(axis.peers(options.twisted_python), print, options.peer)
         one = partial(axis.measure, sizes=sizes, cpu=pinning.server, timing=timing)
-        results = interleave(peers, rounds, one, print)
-        failed += len(peers) - len(results)
+        peers, results = run.interleaved(axis.title, axis.peers(options.twisted_python), one)
         if results:
             by_size = at_each(results, len(sizes))
             print(table(axis, peers, sizes, by_size))
             print(f"\nplot: {key}: CPU {axis.symbol}/{axis.unit}")
-            axes[key] = {
-                str(size): results_json(peers, measured)
-                for size, measured in zip(sizes, by_size, strict=True)
-            }
-    if options.json:
-        options.json.write_text(json.dumps({**about, "axes": axes}, indent=2) + "\n")
-    return failed
+            samples = zip(sizes, by_size, strict=True)
+            run.keep(key, {str(size): results_json(peers, found) for size, found in samples})
+    return run.end()
 
 
 if __name__ == "__main__":

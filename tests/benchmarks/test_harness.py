@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import platform
+import sys
+from dataclasses import replace
+
 import pytest
 
 from benchmarks._child import ChildFailed
-from benchmarks._harness import Peer, Sample, Target, interleave, speed_ratio
+from benchmarks._connections_client import Memory
+from benchmarks._harness import (
+    Peer,
+    Sample,
+    Target,
+    importable,
+    interleave,
+    speed_ratio,
+    spread_of,
+    versions,
+)
 from benchmarks._report import format_table, target_lines
+from benchmarks.connections import memory_table, memory_targets
 from benchmarks.scaling import AXES, GROWTH, at_each, chosen_sizes, growth, table
 
 
@@ -50,6 +65,40 @@ def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
     assert speed_ratio(ours, theirs) == pytest.approx(2)
 
 
+def test_the_spread_is_from_the_cheapest_round_to_the_dearest() -> None:
+    assert spread_of([sample(3), sample(5), sample(4)]) == pytest.approx(0.5)
+    assert spread_of([sample(3)]) == 0
+
+
+def test_a_package_that_an_interpreter_has_not_is_said_and_its_peers_are_skipped() -> None:
+    notes: list[str] = []
+    here, gone = (
+        replace(peer("asyncio"), needs=("json",)),
+        replace(peer("gone"), needs=("json", "no_such_package_anywhere")),
+    )
+    assert importable([gone, here], notes.append) == [here]
+    assert notes == [
+        "gone: skipped, no no_such_package_anywhere: pip install 'reactorlib[bench]'\n"
+    ]
+    found = versions(sys.executable, ["json", "no_such_package_anywhere", "this"])
+    assert found["Python"] == platform.python_version()
+    assert found.keys() == {"Python", "json", "this"}  # although the last one prints a poem
+
+
+def test_memory_is_compared_within_a_round() -> None:
+    peers = [peer("asyncio"), peer("reactorlib-asyncio")]
+    found = {
+        "asyncio": [Memory(1000, 900), Memory(2000, 900), Memory(1000, 900)],
+        "reactorlib-asyncio": [Memory(1300, 950), Memory(2400, 950), Memory(1400, 950)],
+    }
+    assert [*memory_targets(peers, found)] == [
+        "target: bytes over raw at most 350: reactorlib on asyncio 400"
+    ]
+    last = memory_table(peers, found).splitlines()[-1]
+    cells = [cell.strip() for cell in last.strip("|").split("|")]
+    assert cells == ["reactorlib on asyncio", "1,400", "79%", "950", "0.77", ""]
+
+
 def test_a_target_can_be_meant_for_one_loop() -> None:
     peers = [peer("reactorlib-asyncio"), peer("reactorlib-uvloop")]
     results = {
@@ -88,10 +137,10 @@ def test_a_table_has_a_line_for_each_size() -> None:
     lines = table(AXES["timers"], peers, [1, 1000], at_each(results, 2)).splitlines()
     del lines[1]  # the rule
     assert [[cell.strip() for cell in line.strip("|").split("|")] for line in lines] == [
-        ["timers", "asyncio", "reactorlib on asyncio", "asyncio: x raw"],
-        ["1", "2.00", "1.00", "2.00"],
-        ["1,000", "1.00", "3.00", "0.38"],
-        [GROWTH, "1.00", "3.00", ""],
+        ["timers", "asyncio", "reactorlib on asyncio", "asyncio: x raw", "spread"],
+        ["1", "2.00", "1.00", "2.00", "0%"],
+        ["1,000", "1.00", "3.00", "0.38", "67%"],
+        [GROWTH, "1.00", "3.00", "", ""],
     ]
 
 

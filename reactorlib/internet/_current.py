@@ -17,17 +17,22 @@ these that there is:
 The third is for threads beside the loop, as `asyncio.to_thread` starts them. What
 can be called in any thread, such as `callFromThread`, raises where several run;
 and nothing but `run()` and `iterate()` ever means the fourth where one runs.
+
+A thread may also be the first to use `reactor` beside a loop that never has. What
+it asks of any thread's kind is for the main thread's loop, so the fourth is handed
+to that loop if it runs already: nothing else there might ever ask for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from reactorlib.internet.error import ReactorAlreadyInstalledError
-from reactorlib.python._asyncio import by_turns, loop_here
+from reactorlib.python._asyncio import by_turns, loop_here, running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,9 +82,11 @@ class _Thread(threading.local):
 
     Attributes:
         reactor: the one of whose pool the thread is, or None.
+        has_looked: whether it has looked for a loop to hand the waiting reactor to.
     """
 
     reactor: ref[AsyncioSelectorReactor] | None = None
+    has_looked = False
 
 
 this_thread = _Thread()
@@ -113,7 +120,11 @@ def thread_reactor() -> AsyncioSelectorReactor:
                 "none of them: give it the one that it is to use, which is what "
                 "`async with reactor as mine:` calls `mine`"
             )
-        return running[0] if running else _own()
+        if running:
+            return running[0]
+        own = _own()
+        _offer(own)
+        return own
 
 
 def reactor_for(name: str) -> AsyncioSelectorReactor:
@@ -159,6 +170,48 @@ def _own() -> AsyncioSelectorReactor:
 
         _default = AsyncioSelectorReactor()
     return _default
+
+
+def _offer(own: AsyncioSelectorReactor) -> None:
+    """
+    Hand the process's own reactor to the main thread's loop, if that runs. The lock is held.
+
+    asyncio does not say which loops run in other threads, and to look through all
+    objects for them takes some milliseconds: so each thread looks once.
+    """
+    main = threading.main_thread().ident
+    if this_thread.has_looked or own._started or threading.get_ident() == main:
+        return
+    this_thread.has_looked = True
+    if own._waiting_thread not in (None, main):
+        return
+    for loop in _running_loops():
+        own._waiting_thread = main
+        try:
+            loop.call_soon_threadsafe(_accept)
+        except RuntimeError:
+            pass  # it has been closed meanwhile
+
+
+def _running_loops() -> list[asyncio.AbstractEventLoop]:
+    """The loops that run, in any thread."""
+    # By its type, not by isinstance, which asks the object itself.
+    loops = [it for it in gc.get_objects() if issubclass(type(it), asyncio.AbstractEventLoop)]
+    return [loop for loop in loops if _runs(loop)]
+
+
+def _runs(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return loop.is_running()
+    except Exception:  # one that is only half made, or somebody's stand-in
+        return False
+
+
+def _accept() -> None:
+    """The loop takes over the reactor that waits, if it is the main thread's."""
+    loop = running_loop()
+    if loop is not None and threading.current_thread() is threading.main_thread():
+        reactor_of(loop)
 
 
 def saved_reactor() -> Any:

@@ -506,6 +506,86 @@ def test_calls_wait_for_the_first_loop_of_the_main_thread(loop_factory: LoopFact
     assert told == [1]
 
 
+def test_a_thread_is_the_first_to_use_the_reactor_beside_a_loop(loop_factory: LoopFactory) -> None:
+    """Nothing in the main thread asks for it; with a second thread, and a second call."""
+    told: list[Any] = []
+
+    async def main() -> None:
+        done = asyncio.Event()
+        for name in ("first", "second"):
+            value.set(name)
+            await asyncio.to_thread(lambda name=name: reactor.callFromThread(tell, name))  # type: ignore[misc]
+        await asyncio.to_thread(lambda: reactor.callFromThread(done.set))
+        await done.wait()
+
+    def tell(name: str) -> None:
+        told.append((name, value.get(), threading.current_thread() is threading.main_thread()))
+
+    value: contextvars.ContextVar[str] = contextvars.ContextVar("value")
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
+    assert told == [("first", "first", True), ("second", "second", True)]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: blockingCallFromThread(reactor, lambda: threading.current_thread()),
+        lambda: blockingCallFromThread(reactor, deferToThread, lambda: threading.main_thread()),
+    ],
+)
+def test_a_thread_waits_for_an_answer_of_a_loop_that_never_used_the_reactor(
+    ask: Callable[[], Any], loop_factory: LoopFactory
+) -> None:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        assert runner.run(asyncio.to_thread(ask)) is threading.main_thread()
+
+
+def test_what_waits_already_comes_with_the_call_of_a_thread(loop_factory: LoopFactory) -> None:
+    told: list[str] = []
+    reactor.callWhenRunning(told.append, "before")
+
+    async def main() -> None:
+        done = asyncio.Event()
+        await asyncio.to_thread(lambda: reactor.callFromThread(done.set))
+        await done.wait()
+        assert told == ["before"]
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
+
+
+def test_a_thread_does_not_take_the_loop_of_another_thread_for_the_main_ones(
+    loop_factory: LoopFactory,
+) -> None:
+    told: list[str] = []
+
+    async def bystands() -> None:
+        thread = InThread(lambda: reactor.callFromThread(told.append, "called"))
+        await asyncio.to_thread(thread.result)
+        await asyncio.to_thread(gc.collect)
+        assert told == []
+
+    def beside() -> None:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(bystands())
+
+    InThread(beside).result()
+    reactor.callFromThread(reactor.stop)
+    reactor.run(loop_factory=loop_factory)
+    assert told == ["called"]
+
+
+def test_loops_that_cannot_say_whether_they_run_are_none(loop_factory: LoopFactory) -> None:
+    class Nothing(asyncio.AbstractEventLoop):
+        pass
+
+    stands_in = Nothing()  # type: ignore[abstract]
+    with pytest.raises(NotImplementedError):
+        stands_in.is_running()
+    test_a_thread_is_the_first_to_use_the_reactor_beside_a_loop(loop_factory)
+
+
 def test_a_call_after_the_end_of_run_raises(loop_factory: LoopFactory) -> None:
     """Whoever keeps the reactor is told; the next run is none of its business."""
     own = AsyncioSelectorReactor()

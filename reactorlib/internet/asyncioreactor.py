@@ -55,7 +55,20 @@ class AsyncioSelectorReactor(
 
     Attributes:
         running: whether its loop runs.
+
+    Raises:
+        TypeError: a subclass says how to run a loop of its own.
     """
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        own = [name for name in ("doIteration", "mainLoop") if name in cls.__dict__]
+        if own:
+            raise TypeError(
+                f"{cls.__qualname__} has a {own[0]}() of its own, which nothing would call: a "
+                "reactor here runs an asyncio loop. Give it one, as AsyncioSelectorReactor(loop), "
+                "or for a GUI's see reactorlib.internet.qtsupport and tksupport"
+            )
 
 
 def install(eventloop: asyncio.AbstractEventLoop | None = None) -> None:

@@ -22,10 +22,11 @@ from reactorlib.application.internet import (
     UNIXServer,
     backoffPolicy,
 )
+from reactorlib.application.internet._client import _Watched
 from reactorlib.application.service import MultiService
 from reactorlib.internet import error, reactor
 from reactorlib.internet.defer import CancelledError, Deferred, fail
-from reactorlib.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from reactorlib.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from reactorlib.internet.error import CannotListenError, ConnectionDone
 from reactorlib.internet.protocol import (
     ClientFactory,
@@ -457,6 +458,45 @@ def test_it_can_be_stopped_anywhere(where: str) -> None:
     client.service.startService()
     assert len(client.endpoint.attempts) == 2
     client.service.stopService()
+
+
+class ConnectsAnyway(FakeEndpoint):
+    """Has the connection already when it is told to give up."""
+
+    def _cancel(self, attempt: Deferred[Any]) -> None:
+        self.transport = self.succeed()
+
+
+def test_a_connection_that_is_made_after_all_is_closed() -> None:
+    endpoint = ConnectsAnyway()
+    service = ClientService(endpoint, Factory.forProtocol(Protocol), clock=Clock())
+    service.startService()
+    # Not a factory that refuses: one whose protocol was made before.
+    endpoint.factory = Factory.forProtocol(lambda: _Watched(Protocol()))
+    stopped = service.stopService()
+    assert endpoint.transport.calls == ["lose"]
+    assert not stopped.called
+    endpoint.transport.lose()
+    assert stopped.called
+
+
+@pytest.mark.parametrize("kind", [TCP4ClientEndpoint, HostnameEndpoint])
+@pytest.mark.parametrize("again", [False, True])
+async def test_stopped_while_an_endpoint_connects(kind: Any, again: bool) -> None:
+    """Those fail with an error of their own: no failure after which one tries again."""
+    server = TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1")
+    async with server:
+        endpoint = kind(reactor, "127.0.0.1", server.getHost().port)
+        client = ClientService(endpoint, Factory.forProtocol(Asks), lambda _: 0.01)
+        client.startService()
+        stopped = client.stopService()
+        if again:
+            client.startService()
+        await soon(stopped)
+        if again:
+            second = await soon(client.whenConnected())
+            assert await soon(second.answer) == b"hello"
+            await soon(client.stopService())
 
 
 def test_stopped_before_it_was_started() -> None:

@@ -287,7 +287,10 @@ class ClientService(Service):
         while True:
             try:
                 watched = await self._connect(factory)
-            except Exception:
+            except Exception as error:
+                # An endpoint fails with what it likes when it is cancelled.
+                if self._stopping is not None:
+                    raise CancelledError("the service was stopped") from error
                 failure = Failure()
                 self._tell_of_failure(failure)
                 failures += 1
@@ -295,6 +298,9 @@ class ClientService(Service):
                 note(_log, "%r: %s; next attempt in %.1f s", self, failure.getErrorMessage(), pause)
                 await deferLater(self._the_clock(), pause)
                 continue
+            if self._stopping is not None:  # it could not be cancelled any more
+                await self._close(watched)
+                raise CancelledError("the service was stopped")
             self._current = self._open = watched
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:

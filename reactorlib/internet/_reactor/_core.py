@@ -105,6 +105,14 @@ class LoopReactor:
 
     # -- the loop -------------------------------------------------------------
 
+    @property
+    def _asyncioEventloop(self) -> asyncio.AbstractEventLoop:
+        """The loop, for programs written for Twisted's reactor over asyncio."""
+        loop = self._loop or self._given_loop
+        if loop is None:
+            raise AttributeError("the reactor has no loop yet: run() makes it, unless one runs")
+        return loop
+
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` runs, and is this reactor's."""
         self._use(loop)

@@ -10,7 +10,7 @@ from reactorlib.internet.endpoints._clients import (
     TCP6ClientEndpoint,
     UNIXClientEndpoint,
 )
-from reactorlib.internet.endpoints._describe import DescriptionError, quoteStringArgument
+from reactorlib.internet.endpoints._describe import DescriptionError, _parse, quoteStringArgument
 from reactorlib.internet.endpoints._hostname import HostnameEndpoint, _SimpleHostnameResolver
 from reactorlib.internet.endpoints._kinds import clientFromString, serverFromString
 from reactorlib.internet.endpoints._process import (
@@ -76,4 +76,5 @@ _ALSO = (
     _WrapperServerEndpoint,
     _WrappingFactory,
     _WrappingProtocol,
+    _parse,
 )

@@ -20,6 +20,7 @@ __all__ = [
     "BadArgument",
     "Description",
     "DescriptionError",
+    "_parse",
     "as_text",
     "call",
     "quoteStringArgument",
@@ -147,6 +148,14 @@ def take_apart(text: str) -> Description:
     if len(rest) == 1 and rest[0].name is None and not rest[0].value:
         rest = []  # "stdio:" has no arguments
     return Description(text, first.value, tuple(rest))
+
+
+def _parse(description: str) -> tuple[list[str], dict[str, str]]:
+    """A description's kind and arguments without a name, and the arguments with one."""
+    taken = take_apart(description)
+    unnamed = [each.value for each in taken.arguments if each.name is None]
+    named = {each.name: each.value for each in taken.arguments if each.name is not None}
+    return [taken.kind, *unnamed], named
 
 
 def call(

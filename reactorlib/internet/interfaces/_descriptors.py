@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zope.interface import Interface
 
@@ -83,3 +83,25 @@ class IReactorFDSet(Interface):
 
     def getWriters() -> list[IWriteDescriptor]:
         """Those that are watched for room to write."""
+
+
+class IReactorWin32Events(Interface):
+    """
+    A reactor that watches Windows' events.
+
+    It is for programs that ask for it, or have a reactor of that kind to test with: asyncio's
+    loops wait for no such events, and no reactor here provides this.
+    """
+
+    def addEvent(event: Any, fd: Any, action: str) -> None:
+        """
+        Call a method whenever an event is set.
+
+        Args:
+            event: its handle.
+            fd: an `IFileDescriptor`-like object, which is also told of the loss.
+            action: the name of the method of `fd`.
+        """
+
+    def removeEvent(event: Any) -> None:
+        """Watch an event no more."""

@@ -112,3 +112,20 @@ class IDelayedCall(Interface):
 
     def active() -> bool:
         """Whether the call is still to come."""
+
+
+class IServiceCollection(Interface):
+    """
+    What keeps services by their names.
+
+    `reactorlib.application.service.IServiceCollection` says more of the same.
+    """
+
+    def getServiceNamed(serviceName: str) -> Any:
+        """The service of that name; KeyError if there is none."""
+
+    def addService(service: Any) -> None:
+        """Take a service in."""
+
+    def removeService(service: Any) -> Any:
+        """Give a service away."""

@@ -9,7 +9,7 @@ from reactorlib.internet.protocol._adapters import (
     ConsumerToProtocolAdapter,
     ProtocolToConsumerAdapter,
 )
-from reactorlib.internet.protocol._client_creator import ClientCreator
+from reactorlib.internet.protocol._client_creator import ClientCreator, _InstanceFactory
 from reactorlib.internet.protocol._datagram import (
     AbstractDatagramProtocol,
     ConnectedDatagramProtocol,
@@ -44,3 +44,6 @@ __all__ = [
     "ServerFactory",
     "connectionDone",
 ]
+
+# Twisted's own name for what is inside, where programs look for it.
+_ALSO = (_InstanceFactory,)

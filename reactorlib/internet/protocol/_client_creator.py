@@ -9,7 +9,7 @@ from reactorlib.internet.defer import Deferred
 from reactorlib.internet.protocol._stream import ClientFactory
 from reactorlib.python.failure import Failure
 
-__all__ = ["ClientCreator"]
+__all__ = ["ClientCreator", "_InstanceFactory"]
 
 
 class ClientCreator:
@@ -58,42 +58,61 @@ class ClientCreator:
         kwargs: dict[str, Any],
     ) -> Deferred[Any]:
         protocol = self.protocolClass(*self.args, **self.kwargs)
-        factory = _One(self.reactor, protocol)
+        outcome: Deferred[Any] = Deferred(lambda _: factory.give_up())
+        factory = _InstanceFactory(self.reactor, protocol, outcome)
         factory.connector = method(*where, factory, *args, **kwargs)
-        return factory.outcome
+        return outcome
 
 
-class _One(ClientFactory[Any]):
-    """The factory of one protocol, whose connection `outcome` is about."""
+class _InstanceFactory(ClientFactory[Any]):
+    """
+    The factory of one protocol that there is already.
+
+    Args:
+        reactor: what calls later.
+        instance: the protocol.
+        deferred: fires with it a turn after it was asked for, or fails as the attempt does.
+
+    Attributes:
+        pending: the call that is to fire `deferred`, or None.
+        connector: what connects, for `give_up`.
+    """
 
     noisy = False
     connector: Any = None
+    pending: Any = None
 
-    def __init__(self, reactor: Any, protocol: Any) -> None:
+    def __init__(self, reactor: Any, instance: Any, deferred: Deferred[Any]) -> None:
         self.reactor = reactor
-        self.instance = protocol
-        self.outcome: Deferred[Any] = Deferred(self._cancel)
-        self._pending: Any = None
+        self.instance = instance
+        self.deferred = deferred
 
     def buildProtocol(self, addr: object) -> Any:
-        self._tell_later(self.outcome.callback, self.instance)
+        self._tell_later(self.deferred.callback, self.instance)
         return self.instance
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        self._tell_later(self.outcome.errback, reason)
+        self._tell_later(self.deferred.errback, reason)
 
     def _tell_later(self, tell: Callable[[Any], object], outcome: Any) -> None:
-        if not self.outcome.called:
-            self._pending = self.reactor.callLater(0, tell, outcome)
+        if not self.deferred.called:
+            self.pending = self.reactor.callLater(0, self.fire, tell, outcome)
 
-    def _cancel(self, outcome: Deferred[Any]) -> None:
-        if self._pending is not None and self._pending.active():
-            self._pending.cancel()
-        outcome.errback(_cancelled())
+    def fire(self, func: Callable[[Any], object], value: Any) -> None:
+        """Call `func` with `value`; nothing is pending any more."""
+        self.pending = None
+        func(value)
+
+    def give_up(self) -> None:
+        """Whoever waits for `deferred` has cancelled it: end the attempt, or the connection."""
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            pending.cancel()
+        self.deferred.errback(_cancelled())
         self.connector.disconnect()
 
     def __repr__(self) -> str:
-        return f"<ClientCreator of {self.instance!r}>"
+        return f"<ClientCreator factory: {self.instance!r}>"
 
 
 def _cancelled() -> BaseException:

@@ -53,7 +53,8 @@ def no_running_loop() -> Iterator[None]:
     """
     Let another loop run here, while one does.
 
-    Where none does, nothing happens.
+    Its current task, which from Python 3.14 on is the thread's, is put aside with it.
+    Where no loop runs, nothing happens.
 
     Raises:
         RuntimeError: one does, and this Python cannot put it aside.
@@ -67,11 +68,16 @@ def no_running_loop() -> Iterator[None]:
             f"{outer!r} runs in this thread, and this Python lets no other run meanwhile: "
             "call this in a thread of its own, as with asyncio.to_thread"
         )
+    task = asyncio.current_task(outer)
+    if task is not None:
+        asyncio._leave_task(outer, task)
     _set_running_loop(None)
     try:
         yield
     finally:
         _set_running_loop(outer)
+        if task is not None:
+            asyncio._enter_task(outer, task)
 
 
 #: By thread, the loop that somebody runs there by turns; between two of them none runs.

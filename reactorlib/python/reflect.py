@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import pickle
 import sys
 import traceback
 import types
@@ -176,10 +175,18 @@ def fullFuncName(func: Callable[..., Any]) -> str:
         ImportError, AttributeError: it cannot be found by that name.
         LookupError: something else is there.
     """
-    name = f"{pickle.whichmodule(func, func.__name__)}.{func.__name__}"  # type: ignore[attr-defined]
+    name = f"{getattr(func, '__module__', None) or _module_with(func)}.{func.__name__}"
     if namedObject(name) is not func:
         raise LookupError(f"{name} is not {func!r}")
     return name
+
+
+def _module_with(func: Callable[..., Any]) -> str:
+    """The module that has a function which does not know its own, as some in C do not."""
+    for name, module in sys.modules.copy().items():
+        if name != "__main__" and getattr(module, "__dict__", {}).get(func.__name__) is func:
+            return name
+    return "__main__"
 
 
 def filenameToModuleName(fn: str | bytes) -> str:

@@ -13,13 +13,30 @@ from reactorlib.python import _asyncio
 
 async def test_a_running_loop_is_put_aside_and_back() -> None:
     outer = asyncio.get_running_loop()
+    task = asyncio.current_task()
     with _asyncio.no_running_loop():
         assert _asyncio.running_loop() is None
         assert asyncio.run(asyncio.sleep(0, "inner")) == "inner"
     assert asyncio.get_running_loop() is outer
+    assert asyncio.current_task() is task
     with pytest.raises(ZeroDivisionError), _asyncio.no_running_loop():
         raise ZeroDivisionError
     assert asyncio.get_running_loop() is outer
+
+
+async def test_a_loop_is_put_aside_outside_of_any_task() -> None:
+    done = asyncio.Event()
+    said: list[str] = []
+
+    def call() -> None:
+        with _asyncio.no_running_loop():
+            said.append(asyncio.run(asyncio.sleep(0, "inner")))
+        assert asyncio.current_task() is None
+        done.set()
+
+    asyncio.get_running_loop().call_soon(call)
+    await done.wait()
+    assert said == ["inner"]
 
 
 def test_where_no_loop_runs_none_is_put_aside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+import random
 import sys
 import weakref
 from collections import deque
@@ -112,6 +113,7 @@ def test_names_of_objects() -> None:
     assert reflect.fullyQualifiedName(os.path) == os.path.__name__
     assert reflect.fullyQualifiedName(len) == "len"
     assert reflect.fullFuncName(reflect.qual) == "reactorlib.python.reflect.qual"
+    assert reflect.fullFuncName(random.random) == "random.random"  # which knows no module
     with pytest.raises(AttributeError):
         reflect.fullFuncName(lambda: None)
     assert reflect.getClass(Last()) is Last

@@ -46,6 +46,22 @@ def _name(kind: _Type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _classes_named(name: str) -> tuple[type, ...]:
+    """
+    The class that a loaded module has by a dotted name.
+
+    One class can have several: `internet.defer.CancelledError` is asyncio's, and programs
+    that were written for Twisted say Twisted's.
+    """
+    module, _, attribute = name.rpartition(".")
+    package, dot, inside = module.partition(".")
+    if package == "twisted":
+        module = f"reactorlib{dot}{inside}"
+    holder = sys.modules.get(module)
+    found = None if holder is None else vars(holder).get(attribute)
+    return (found,) if isinstance(found, type) else ()
+
+
 class Failure(BaseException):
     """
     An exception with its traceback.
@@ -138,7 +154,8 @@ class Failure(BaseException):
         name in it counts as well.
 
         Args:
-            errorTypes: exception classes, or their dotted names.
+            errorTypes: exception classes, or dotted names: the class's own, or that
+                of a loaded module that has it, with Twisted's first word or with ours.
 
         Returns:
             the first that matches, or None.
@@ -146,7 +163,7 @@ class Failure(BaseException):
         kind = self.type
         for wanted in errorTypes:
             if wanted is kind or (
-                wanted in self.parents
+                wanted in self.parents or issubclass(kind, _classes_named(wanted))
                 if isinstance(wanted, str)
                 else (self._parents is not None and _name(wanted) in self._parents)
                 or issubclass(kind, wanted)

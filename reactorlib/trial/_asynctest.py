@@ -24,6 +24,7 @@ from reactorlib.internet._current import reactor_of
 from reactorlib.internet._loops import new_loop
 from reactorlib.internet._turn import turn_of
 from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer._driver import CoroutineTask
 from reactorlib.python._asyncio import no_running_loop
 from reactorlib.python.failure import Failure
 from reactorlib.trial import _synctest, util
@@ -47,7 +48,8 @@ class TestCase(_synctest.SynchronousTestCase):
     those of `inlineCallbacks`, inside, all in one asyncio task.
 
     When the test is over, whatever is left in the reactor is an error that says
-    what: delayed calls, ports, connections, tasks and threads. It is then closed.
+    what: delayed calls, ports, connections, tasks and threads. It is then closed. A
+    coroutine that waits for a Deferred is nothing of the reactor's.
 
     Attributes:
         timeout: how long each step may take, in seconds; by default
@@ -96,7 +98,10 @@ class TestCase(_synctest.SynchronousTestCase):
             reporter.addError(self, Failure(util.DirtyReactorAggregateError(map(repr, calls))))
         left: list[Any] = [*reactor._ports, *reactor._connectors]
         left += [one for one in turn_of(loop).open if one.connected and not one.disconnecting]
-        left += asyncio.all_tasks() - {asyncio.current_task()} - reactor._tasks
+        for task in asyncio.all_tasks() - {asyncio.current_task()} - reactor._tasks:
+            if isinstance(task, CoroutineTask) and task.leave_loop():
+                continue  # whatever is to fire its Deferred is named itself, if it is the loop's
+            left.append(task)
         # Those of `asyncio.to_thread` and of looking names up stay for more work.
         await loop.shutdown_default_executor()
         pool = reactor.threadpool

@@ -28,6 +28,7 @@ from reactorlib.internet.interfaces import (
     IReadWriteDescriptor,
 )
 from reactorlib.internet.main import CONNECTION_DONE, CONNECTION_LOST
+from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.python.failure import Failure
 
 pytestmark = pytest.mark.timeout(20)
@@ -537,3 +538,36 @@ def test_the_reactor_says_what_it_provides() -> None:
     assert IReactorFDSet.providedBy(reactor)
     assert verifyObject(IReadWriteDescriptor, Descriptor(0))
     assert current_reactor().getReaders() == []
+
+
+async def test_a_transport_pauses_and_resumes_its_reading() -> None:
+    """Its file is the loop's, and programs for Twisted name it to the reactor all the same."""
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+    accepted: list[Protocol] = []
+
+    class Listener(Protocol):
+        def connectionMade(self) -> None:
+            assert self.transport is not None
+            accepted.append(self)
+            reactor.removeReader(self.transport)
+            self.transport.write(b"paused")
+
+        def dataReceived(self, data: bytes) -> None:
+            got.put_nowait(data)
+
+    port = reactor.listenTCP(0, Factory.forProtocol(Listener), interface="127.0.0.1")
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.getHost().port)
+        assert await reader.readexactly(6) == b"paused"
+        writer.write(b"what comes meanwhile")
+        await writer.drain()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert got.empty()
+        assert accepted[0].transport not in reactor.getReaders()
+        reactor.addReader(accepted[0].transport)
+        assert await got.get() == b"what comes meanwhile"
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await port.stopListening()

@@ -540,3 +540,12 @@ async def test_names_can_be_asked_for_from_a_thread_by_way_of_the_reactor(asked:
         with pytest.raises(RuntimeError):
             await asyncio.to_thread(reactor.resolve, "host.example")
         assert await found == "192.0.2.1"
+
+
+def test_packages_find_the_class_of_a_search_by_twisteds_name() -> None:
+    from reactorlib.internet._resolver import HostResolution
+    from reactorlib.internet.interfaces import IHostResolution
+
+    search = HostResolution("example.org")
+    assert IHostResolution.providedBy(search)
+    assert search.name == "example.org"

@@ -1064,3 +1064,29 @@ def test_the_reactor_says_what_it_provides() -> None:
         assert interface.implementedBy(AsyncioSelectorReactor)
         for name in interface:
             assert hasattr(reactor, name)
+
+
+def test_a_thread_with_a_loop_of_its_own_talks_to_another(loop_factory: LoopFactory) -> None:
+    """`reactor` means its own there; a method that was taken elsewhere is of that one."""
+    heard: list[tuple[str, int]] = []
+
+    async def beside(call: Callable[..., object], done: Callable[[], object]) -> None:
+        reactor.callFromThread(lambda: heard.append(("its own", threading.get_ident())))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        call(lambda: heard.append(("the other", threading.get_ident())))
+        call(done)
+
+    async def main() -> int:
+        ended = asyncio.Event()
+        told = beside(reactor.callFromThread, ended.set)
+        thread = threading.Thread(target=asyncio.run, args=(told,))
+        thread.start()
+        await ended.wait()
+        await asyncio.to_thread(thread.join)
+        assert thread.ident is not None
+        return thread.ident
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        beside_it = runner.run(main())
+    assert heard == [("its own", beside_it), ("the other", threading.get_ident())]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from reactorlib.internet.defer import succeed
+from reactorlib.internet.defer import CancelledError, succeed
+from reactorlib.internet.error import ConnectionLost
 from reactorlib.python.failure import Failure, NoCurrentExceptionError, format_frames
 
 
@@ -119,6 +120,23 @@ def test_check_and_trap(wanted: tuple[Any, ...], found: Any) -> None:
             failure.trap(*wanted)
     else:
         assert failure.trap(*wanted) == found
+
+
+@pytest.mark.parametrize("package", ["twisted", "reactorlib"])
+def test_a_name_is_one_that_a_module_has_the_class_by(package: str) -> None:
+    """One class can have several, and code for Twisted says Twisted's."""
+    cancelled = Failure(CancelledError())
+    wanted = f"{package}.internet.defer.CancelledError"
+    assert cancelled.trap(wanted) == wanted
+    assert Failure(ConnectionLost()).check(f"{package}.internet.error.ConnectionClosed")
+    assert not Failure(ConnectionLost()).check(f"{package}.internet.error.ConnectionDone")
+    assert not cancelled.check(
+        f"{package}.internet.defer.Never",
+        f"{package}.internet.defer.logger",
+        f"{package}.never.CancelledError",
+        "CancelledError",
+        "",
+    )
 
 
 def test_a_trapped_failure_goes_on_to_the_next_errback() -> None:

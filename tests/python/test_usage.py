@@ -175,6 +175,26 @@ def test_the_help() -> None:
     )
 
 
+def test_a_method_has_the_help_that_was_declared_unless_it_has_its_own() -> None:
+    class Options(usage.Options):
+        optFlags = [["fast", "f", "go fast"], ["slow", None, "go slow"]]
+        optParameters = [["level", None, None, "how much"]]
+
+        def opt_fast(self) -> None:
+            pass
+
+        def opt_slow(self) -> None:
+            """Really go slow."""
+
+        def opt_level(self, level: str) -> None:
+            self["level"] = int(level)
+
+    help_text = str(Options())
+    assert "  -f, --fast     go fast\n" in help_text
+    assert "      --level=   how much\n" in help_text
+    assert "      --slow     Really go slow.\n" in help_text
+
+
 def test_the_help_of_subcommands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/bin/tool"])
     monkeypatch.setattr(sys.modules["__main__"], "__doc__", None)

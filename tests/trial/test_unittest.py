@@ -232,6 +232,44 @@ def test_what_is_left_is_named(leaves: Callable[[TestCase], None], named: str) -
     assert re.search(named, error)
 
 
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_coroutine_that_waits_for_a_deferred_is_not_left(
+    inside: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It holds nothing of the loop's, and nothing of it is cancelled, as in Twisted."""
+    never: defer.Deferred[None] = defer.Deferred()
+    seen: list[BaseException | None] = []
+
+    @defer.inlineCallbacks
+    def waits() -> Any:
+        try:
+            yield never
+        except BaseException as raised:
+            seen.append(raised)
+            raise
+        seen.append(None)
+
+    def test_it(case: TestCase) -> None:
+        case.waits = waits()  # type: ignore[attr-defined]  # so it stays
+
+    async def test_it_inside(case: TestCase) -> None:
+        test_it(case)
+
+    assert passed(run(TestCase, test_it=test_it_inside if inside else test_it))
+    assert (seen, caplog.records) == ([], [])
+    never.callback(None)  # it goes on, with no loop
+    assert seen == [None]
+
+
+def test_a_coroutine_that_waits_for_the_loop_is_named() -> None:
+    async def test_it(case: TestCase) -> None:
+        case.left = defer.ensureDeferred(asyncio.sleep(1000))  # type: ignore[attr-defined]
+
+    error = only_error(run(TestCase, test_it=test_it))
+    assert "Reactor was unclean" in error
+    assert "CoroutineTask" in error
+
+
 def test_a_thread_that_is_left_is_named() -> None:
     release = threading.Event()
 

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from reactorlib.internet import error
 from reactorlib.internet._reactor._core import LoopReactor
+from reactorlib.internet._second_names import ReadingNames
 from reactorlib.internet.interfaces import IHalfCloseableDescriptor, IReactorFDSet
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -149,14 +150,18 @@ class DescriptorReactor(LoopReactor):
         Call `reader.doRead` whenever there is something to read; see `IReactorFDSet`.
 
         It is called in today's context. If it raises, or returns anything but
-        None, the descriptor is removed and its `connectionLost` called.
+        None, the descriptor is removed and its `connectionLost` called. A
+        transport, whose file the loop watches already, resumes reading.
 
         Raises:
             NotImplementedError: the loop cannot watch files.
             ValueError: it has no file.
             OSError: the system cannot watch it.
         """
-        self._watch_descriptor(self._readers, reader)
+        if isinstance(reader, ReadingNames):
+            reader.startReading()
+        else:
+            self._watch_descriptor(self._readers, reader)
 
     def addWriter(self, writer: Any) -> None:
         """Call `writer.doWrite` whenever there is room to write; otherwise as `addReader`."""
@@ -194,8 +199,14 @@ class DescriptorReactor(LoopReactor):
             loop.call_soon(self._descriptor_gone, descriptor, exception)
 
     def removeReader(self, reader: Any) -> None:
-        """Call its `doRead` no more. It does nothing for one that is not there."""
-        self._readers.remove(self._loop, reader)
+        """
+        Call its `doRead` no more. A transport pauses reading. It does nothing for
+        one that is not there.
+        """
+        if isinstance(reader, ReadingNames):
+            reader.stopReading()
+        else:
+            self._readers.remove(self._loop, reader)
 
     def removeWriter(self, writer: Any) -> None:
         """Call its `doWrite` no more. It does nothing for one that is not there."""

@@ -313,7 +313,7 @@ class CoroutineTask(TaskFace):
             than to wait.
         """
         error: BaseException | None
-        if getattr(awaited, "_asyncio_future_blocking", None) is not None:
+        if getattr(type(awaited), "_asyncio_future_blocking", None) is not None:
             error = self._wait_for_future(awaited)
         elif isinstance(self._coro, GeneratorType):
             if not isinstance(awaited, CoroutineType):
@@ -392,6 +392,19 @@ class CoroutineTask(TaskFace):
     def _unregister(self) -> None:
         if self._registered:
             asyncio._unregister_task(self)  # type: ignore[arg-type]  # a third-party task
+
+    def leave_loop(self) -> bool:
+        """
+        Let a loop forget this task, which may end without it; nobody cancels it then.
+
+        Returns:
+            whether it waits for a Deferred, and so for nothing of the loop's.
+        """
+        if self._waiting_on is None:
+            return False
+        self._unregister()
+        self._registered = False
+        return True
 
     # -- cancelling -----------------------------------------------------------
 

@@ -199,7 +199,7 @@ class Options(dict[str, Any]):
                 self._dispatch[name] = lambda _, value, method=method: method()
             for alias in others:
                 self.synonyms[alias.replace("_", "-")] = name
-            self._add(name, None, method.__doc__, takes_value)
+            self._add(name, None, method.__doc__ or self.docs.get(name), takes_value)
 
     def _set_flag(self, name: str, value: object = None) -> None:
         self.opts[name] = 1

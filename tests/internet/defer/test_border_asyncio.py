@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -373,10 +374,14 @@ def set_event() -> asyncio.Event:
     return happened
 
 
+#: It has every attribute that it is asked for, and is no future.
+A_MOCK = mock.Mock()
+
 YIELDED: dict[str, tuple[Callable[[], Any], Any]] = {
     "a value": (lambda: "value", "value"),
     "None": (lambda: None, None),
     "a list": (list, []),
+    "a mock": (lambda: A_MOCK, A_MOCK),
     "a fired Deferred": (lambda: succeed(1), 1),
     "sleep(0)": (lambda: asyncio.sleep(0, "turn"), "turn"),
     "sleep": (lambda: asyncio.sleep(0.001, "slept"), "slept"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import IO, Any, NoReturn
 
@@ -31,8 +31,6 @@ SPECIAL: set[_Type | type] = set()
 
 counter = itertools.count(1)
 
-#: Makes an instance and leaves `Failure.__init__` out.
-new_failure = BaseException.__new__
 #: The attributes of an exception that are in no slot.
 _in_no_slot = BaseException.__dict__["__dict__"].__get__
 
@@ -309,10 +307,16 @@ class Failure(BaseException):
 
 SPECIAL.add(Failure)
 
+#: Failures with nothing in them yet. It leaves `Failure.__init__` out, and to take the
+#: next costs less than to call `BaseException.__new__`.
+new_failures: Iterator[Failure] = itertools.starmap(
+    BaseException.__new__, itertools.repeat((Failure,))
+)
+
 
 def failure_of(value: BaseException, tb: TracebackType | None) -> Failure:
     """A Failure of an exception and a traceback that are known, at the least cost."""
-    failure = new_failure(Failure)
+    failure = next(new_failures)
     failure.value = value
     failure.type = type(value)
     failure.tb = tb

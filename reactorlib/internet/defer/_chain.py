@@ -39,12 +39,13 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from types import CoroutineType
 from typing import Any
 
 from reactorlib.python._report import report
-from reactorlib.python.failure import SPECIAL, Failure, counter, new_failure
+from reactorlib.python.failure import SPECIAL, Failure, counter, new_failures
 
 __all__ = [
     "CHAIN",
@@ -81,9 +82,9 @@ SURPRISE = object()
 #: need not have this; one that has it is like that, and may lack `_held` and `_note`.
 SETTLED = object()
 
-#: In `_note`: the Deferred has remembered where it was made, and is to remember
-#: where it is fired.
-REMEMBERS = object()
+#: In `called`, in place of False: the Deferred has remembered where it was made, and
+#: is to remember where it is fired.
+REMEMBERS: Any = 0
 
 # A Failure, a Deferred or a coroutine is more than a value to a step. The subclasses of
 # the first two register themselves.
@@ -171,9 +172,10 @@ class Chain:
     debug = False
     called: bool
     result: Any
-    #: The step, if there is one.
+    #: The first step; also while it runs.
     _step: Any
-    #: A list of all steps, if there are several, or it is paused; there is no `_step` then.
+    #: A list of the steps after that, if there are any, or it is paused. When it has been
+    #: paused there is no `_step`: all are in the list, and so they are while those run.
     _steps: Any
     #: 0 when there is no result, or when all steps have run; 1 while they run; 2 more for
     #: each time it is paused; -1 where a KeyboardInterrupt has left some.
@@ -181,10 +183,12 @@ class Chain:
     #: What to ask when it is cancelled: a function; or what drives the coroutine whose
     #: outcome this is; or one of ASKED, SURPRISE and SETTLED.
     _canceller: Any
-    #: What is out of the ordinary, if anything is: before there is a result, REMEMBERS
-    #: or the chain that `chainDeferred` has tied this one to; afterwards the failure
-    #: that a waiter has seen, or the `_Unhandled` of one that nobody has.
+    #: Once there is a result, what is out of the ordinary, if anything is: the failure
+    #: that a waiter has seen, or the `_Unhandled` of one that nobody has. It is missing
+    #: before, and while the first step of one that succeeded runs.
     _note: Any
+    #: Refers to the chain that `chainDeferred` has tied this one to.
+    _tied: weakref.ref[Chain] | None = None
     #: Where it was made and where it was given its result, while debugging.
     _made: list[str] | None = None
     _fired: list[str] | None = None
@@ -195,7 +199,6 @@ class Chain:
         self._steps = None
         self._held = 0
         self._canceller = canceller
-        self._note = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -211,9 +214,10 @@ class Chain:
         """The chain that this one waits for, if it does."""
         if self._canceller is SETTLED:
             return None
-        other = self._note
         if self.called:
             other = self.result if self._held > 1 else None
+        else:
+            other = self._tied and self._tied()
         return other if isinstance(other, Chain) else None
 
     def _add_step(self, step: _Step) -> None:
@@ -221,16 +225,22 @@ class Chain:
             self._steps.append(step)
         elif self._step is None:
             self._step = step
+            if self.called:
+                self._run()
         else:
-            self._steps = [self._step, step]
-            self._step = None
-        if self.called:
-            self._run()
+            self._steps = [step]
 
     def _unsettle(self) -> None:
         """Something is to change, for one that was settled."""
         self._canceller = self._note = None
         self._held = 0
+
+    def _remaining(self) -> list[_Step]:
+        """The steps that have not run, and some that have, or do."""
+        steps = list(self._steps or ())
+        if self._step is not None:
+            steps.insert(0, self._step)
+        return steps
 
     def _drop_waiter(self, step: _Step) -> None:
         """A waiter waits no longer. A failure still counts as seen: it was cancelled for it."""
@@ -269,8 +279,10 @@ class Chain:
                     current._end()
                     return
                 steps = iter(current._steps)
-                result = current.result
-                awaken = current._advance(steps, result, isinstance(result, Failure))
+                result = None
+                awaken = current._advance(
+                    steps, current.result, isinstance(current.result, Failure)
+                )
                 if awaken is None:
                     return
                 if current._held & 1:
@@ -278,11 +290,11 @@ class Chain:
                     return
                 current = awaken
                 continue
-            # The only one. As _advance does it, without an iterator.
+            # The first, and most often the only one. As _advance does it, without an iterator.
             callback = errback = None
             if type(step) is tuple:
                 callback, errback = step
-                if errback is CHAIN:
+                if errback is CHAIN and current._steps is None:
                     # Nobody's code runs, so there is little to do.
                     awaken = current._hand_over(callback)
                     current._step = None
@@ -309,6 +321,9 @@ class Chain:
                     awaken = callback.resume(result, failed)
                 elif errback is FUTURE:
                     current._resolve(callback, result, failed)
+                elif errback is CHAIN:
+                    awaken = current._hand_over(callback)
+                    result = None
                 else:
                     result = errback(result) if failed else callback(result)
             except UNCAUGHT:
@@ -316,10 +331,11 @@ class Chain:
                 raise
             except BaseException as exception:
                 result = caught(exception)
+            current.result = result
             if type(result) in SPECIAL or current._steps is not None:
-                awaken = current._go_on(result, awaken)
+                result = None
+                awaken = current._go_on(awaken)
             else:
-                current.result = result
                 current._step = None
                 current._held = 0
                 if current._note is not None:
@@ -335,14 +351,15 @@ class Chain:
         self._run()
 
     def _fail(self, failure: Failure) -> None:
-        """Give a chain its result, a failure, where `_note` says nothing."""
+        """Give a chain its result, a failure, where it is not to remember where that was."""
         self.called = True
         self.result = failure
+        self._note = None
         step = self._step
         if type(step) is not tuple or step[0] is not None:
             self._run()
             return
-        # The only step is an errback. As _run, without asking what the result and the step are.
+        # The first step is an errback. As _run, without asking what the result and the step are.
         self._held = 1
         try:
             result = step[1](failure)
@@ -351,21 +368,26 @@ class Chain:
             raise
         except BaseException as exception:
             result = caught(exception)
+        self.result = result
         if type(result) in SPECIAL or self._steps is not None:
-            self._go_on(result, None)
+            del failure, result
+            self._go_on(None)
         else:
-            self.result = result
             self._step = None
             self._held = 0
 
     def _all_steps(self) -> Iterator[_Step]:
-        """An iterator over the steps, and over what is added to them meanwhile."""
+        """
+        An iterator over the steps, and over what is added to them meanwhile.
+
+        All are in the list from then on. None may be running.
+        """
         steps = self._steps
         if steps is None:
             steps = self._steps = []
-            if self._step is not None:
-                steps.append(self._step)
-                self._step = None
+        if self._step is not None:
+            steps.insert(0, self._step)
+            self._step = None
         return iter(steps)
 
     def _advance(self, steps: Iterator[_Step], result: Any, failed: bool) -> Chain | None:
@@ -475,31 +497,32 @@ class Chain:
             self._stop(steps)
         return awaken
 
-    def _go_on(self, result: Any, awaken: Chain | None) -> Chain | None:
+    def _go_on(self, awaken: Chain | None) -> Chain | None:
         """
-        Go on after the only step, where there is more to do than to forget it.
+        Go on after the first step, where there is more to do than to forget it.
+
+        What the step has given is in `result`, and in no frame: the traceback of a
+        failure leads to the frames of ours that called the step.
 
         Args:
-            result: what it has given.
             awaken: a chain whose steps are to run before others of this one.
 
         Returns:
             a chain whose steps are to run now.
         """
-        if type(result) in SPECIAL:
+        if type(self.result) in SPECIAL:
             try:
-                result = self._take(result)
+                self.result = self._take(self.result)
             except BaseException:
                 self._interrupted()
                 raise
-        self.result = result
         if self._steps is None:
             self._end()
             return awaken
+        self._step = None
         steps = iter(self._steps)
-        next(steps)
         if awaken is None and self._held == 1:
-            awaken = self._advance(steps, result, isinstance(result, Failure))
+            awaken = self._advance(steps, self.result, isinstance(self.result, Failure))
         elif awaken is None or not _left(steps):
             self._stop(steps)
         if awaken is not None:
@@ -532,10 +555,15 @@ class Chain:
             self._handled()
 
     def _interrupted(self, steps: Iterator[_Step] | None = None) -> None:
-        """A KeyboardInterrupt goes through; every step, or the only one, has run or it has not."""
+        """
+        A KeyboardInterrupt goes through.
+
+        Args:
+            steps: those that are left; None after the first, which no other runs before.
+        """
         if steps is None:
-            steps = self._all_steps()
-            next(steps)
+            self._step = None
+            steps = iter(self._steps or [])
         left = _left(steps)
         self._steps = _Interrupted(self, self._steps[-left:]) if left else None
         self._held -= 1
@@ -635,7 +663,7 @@ _plain_init = Chain.__init__
 def _remembering_init(self: Chain, canceller: Callable[[Any], object] | None = None) -> None:
     _plain_init(self, canceller)
     self._made = stack()
-    self._note = REMEMBERS
+    self.called = REMEMBERS
 
 
 def stack() -> list[str]:
@@ -695,7 +723,7 @@ def caught(exception: BaseException) -> Failure:
     if tb is not None and (inner := tb.tb_next) is not None:
         exception.__traceback__ = tb = inner
     # As failure_of, without the call.
-    failure = new_failure(Failure)
+    failure = next(new_failures)
     failure.value = exception
     failure.type = type(exception)
     failure.tb = tb

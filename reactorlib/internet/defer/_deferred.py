@@ -11,7 +11,9 @@ coroutine for a canceller; it decides itself when it ends (`_driver`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from itertools import repeat, starmap
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -28,7 +30,6 @@ from reactorlib.internet.defer._chain import (
     ASKED,
     CHAIN,
     FUTURE,
-    REMEMBERS,
     SETTLED,
     SPECIAL,
     SURPRISE,
@@ -41,7 +42,7 @@ from reactorlib.internet.defer._chain import (
 )
 from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, cancel_both
 from reactorlib.python._asyncio import running_loop
-from reactorlib.python.failure import Failure, counter, failure_of, new_failure
+from reactorlib.python.failure import Failure, counter, failure_of, new_failures
 
 if TYPE_CHECKING:
     from typing import Self
@@ -54,9 +55,6 @@ _Other = TypeVar("_Other")
 _P = ParamSpec("_P")
 
 _Future = asyncio.Future
-
-#: Makes an instance and leaves `__init__` out.
-_new: Callable[[type[Deferred[Any]]], Deferred[Any]] = object.__new__
 
 #: Cancellation is asyncio's own: one `except` catches both.
 CancelledError = asyncio.CancelledError
@@ -233,11 +231,8 @@ class Deferred(Chain, Generic[T]):
             self._step = callback
             if self.called:
                 self._run()
-        elif self.called:
-            self._add_step(callback)
         else:
-            self._steps = [self._step, callback]
-            self._step = None
+            self._steps = [callback]
         return self
 
     @overload
@@ -272,11 +267,8 @@ class Deferred(Chain, Generic[T]):
             self._step = (None, errback)
             if self.called:
                 self._run()
-        elif self.called:
-            self._add_step((None, errback))
         else:
-            self._steps = [self._step, (None, errback)]
-            self._step = None
+            self._steps = [(None, errback)]
         return self
 
     @overload
@@ -312,7 +304,7 @@ class Deferred(Chain, Generic[T]):
     def chainDeferred(self, d: Deferred[T]) -> Deferred[None]:
         """Give `d` the result, whichever it is; None is left here."""
         if not d.called:
-            d._note = self
+            d._tied = weakref.ref(self)
         return self.addCallbacks(d.callback, d.errback)
 
     # -- giving the result ----------------------------------------------------
@@ -325,7 +317,7 @@ class Deferred(Chain, Generic[T]):
             AlreadyCalledError: there is one already.
             TypeError: `result` is a Deferred; return it from a callback instead.
         """
-        if self.called or self._note is not None or type(result) in SPECIAL:
+        if self.called is not False or type(result) in SPECIAL:
             if isinstance(result, Deferred):
                 raise TypeError(
                     "callback() takes a result, not a Deferred; to wait for another Deferred, "
@@ -341,16 +333,11 @@ class Deferred(Chain, Generic[T]):
         if step is None:
             if self._steps is None:
                 self._canceller = SETTLED
-                return
-            self._canceller = None
-            if not self._held:
-                self._held = 1
-                steps = iter(self._steps)
-                awaken = self._advance(steps, result, False)
-                if awaken is not None:
-                    _run_others(self, steps, awaken)
+            else:
+                self._canceller = self._note = None
+                self._run()
             return
-        # The only step. As _run, for one that is plain or waits: without its frame, and
+        # The first step. As _run, for one that is plain or waits: without its frame, and
         # without asking what only failures need.
         self._held = 1
         awaken = None
@@ -361,6 +348,11 @@ class Deferred(Chain, Generic[T]):
                 callback, errback = step
                 if errback is WAITER:
                     awaken = callback.resume(result, False)
+                    if awaken is None and self._steps is None:
+                        # As below, where the result is known to be what it was.
+                        self._step = None
+                        self._canceller = SETTLED
+                        return
                 elif errback is FUTURE:
                     if not callback.done():
                         callback.set_result(result)
@@ -369,20 +361,54 @@ class Deferred(Chain, Generic[T]):
                     result = None  # type: ignore[assignment]  # whatever steps give, from here on
                 elif callback is not None:
                     result = callback(result)
-        except UNCAUGHT:
-            self._canceller = None
-            self._interrupted()
-            raise
-        except BaseException as exception:
+        except Exception as exception:
             result = caught(exception)
-        if type(result) in SPECIAL or self._steps is not None:
-            self._canceller = None
-            awaken = self._go_on(result, awaken)
+        except BaseException as exception:
+            if isinstance(exception, UNCAUGHT):
+                self._canceller = self._note = None
+                self._interrupted()
+                raise
+            result = caught(exception)
+        self.result = result
+        steps = self._steps
+        if type(result) not in SPECIAL:
+            if steps is None:
+                self._step = None
+                self._canceller = SETTLED
+                if awaken is not None:
+                    awaken._run()
+                return
+            self._canceller = self._note = None
+            if awaken is None and self._held == 1:
+                # As _go_on, without the call.
+                self._step = None
+                steps = iter(steps)
+                awaken = self._advance(steps, result, False)
+                if awaken is not None:
+                    _run_others(self, steps, awaken)
+                return
         else:
-            self.result = result
-            self._step = None
-            self._held = 0
-            self._canceller = SETTLED
+            self._canceller = self._note = None
+            if type(result) is Deferred and self._held == 1 and not result.called:
+                # It is waited for. As _go_on, without the calls.
+                result._add_step((self, CHAIN))
+                self._held = 2
+                if steps is not None and len(steps) == 1:
+                    self._step = steps[0]
+                    self._steps = None
+                else:
+                    self._step = None
+                return
+            if type(result) is Failure and self._held == 1 and steps and len(steps) == 1:
+                # Most often it has been raised, and there is one errback.
+                self._step = steps[0]
+                self._steps = None
+                self._held = 0
+                del result
+                self._fail(self.result)
+                return
+        del result
+        awaken = self._go_on(awaken)
         if awaken is not None:
             awaken._run()
 
@@ -403,7 +429,7 @@ class Deferred(Chain, Generic[T]):
             if not isinstance(fail, BaseException):
                 raise TypeError(f"errback() takes a Failure or an exception, not {fail!r}")
             fail = failure_of(fail, fail.__traceback__)
-        if self.called or self._note is not None:
+        if self.called is not False:
             self._fire(fail)
         else:
             self._canceller = None
@@ -420,13 +446,11 @@ class Deferred(Chain, Generic[T]):
         self._give(result)
 
     def _give(self, result: Any) -> None:
-        note = self._note
-        if note is not None:
-            self._note = None
-            if note is REMEMBERS:
-                self._fired = stack()
+        if self._made is not None:
+            self._fired = stack()
         self.called = True
         self.result = result
+        self._note = None
         if self._step is not None or self._steps is not None:
             self._run()
         elif type(result) in SPECIAL and isinstance(result, Failure) and not self._held:
@@ -437,7 +461,10 @@ class Deferred(Chain, Generic[T]):
         if self._canceller is SETTLED:
             self._unsettle()
         self._held = max(self._held, 0) + 2
-        self._all_steps()  # whoever runs the only one sees by that
+        if not self._held & 1:
+            self._all_steps()
+        elif self._steps is None:
+            self._steps = []  # whoever runs the first one sees by that
 
     def unpause(self) -> None:
         """Take one `pause` back."""
@@ -480,12 +507,12 @@ class Deferred(Chain, Generic[T]):
         finally:
             if not target.called:
                 # As failure_of, without the call.
-                failure = new_failure(Failure)
+                failure = next(new_failures)
                 failure.value = CancelledError() if msg is None else CancelledError(msg)
                 failure.type = CancelledError
                 failure.tb = None
                 failure.count = next(counter)
-                if target._note is None:
+                if target.called is False:
                     target._fail(failure)
                 else:
                     target._give(failure)
@@ -619,7 +646,9 @@ class Deferred(Chain, Generic[T]):
 
     def _cancel_waiting(self, msg: object = None) -> bool:
         """The `cancel` of the future that a task has been given, which is the first step."""
-        step = self._step if not self._steps else self._steps[0]
+        step = self._step
+        if step is None and self._steps:
+            step = self._steps[0]
         if type(step) is not tuple or type(step[0]) is not _Future:
             return False  # it has been resolved
         return cancel_both(step[0], self, msg)
@@ -666,8 +695,7 @@ class Deferred(Chain, Generic[T]):
         """
         if self._canceller is SETTLED or self._held != 1:
             return self._settled()
-        steps = [self._step] if self._steps is None else self._steps
-        for step in reversed(steps):
+        for step in reversed(self._remaining()):
             if type(step) is not tuple or step[1] not in (WAITER, FUTURE):
                 return False
             if getattr(step[0], "_running", False):
@@ -708,7 +736,7 @@ class Deferred(Chain, Generic[T]):
     def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
         """Take `add_done_callback` back; how many times it had been called."""
         found = 0
-        for step in self._all_steps():
+        for step in self._remaining():
             waiter = step[0] if type(step) is tuple else None
             if isinstance(waiter, DoneCallback) and waiter.fn == fn:
                 waiter.fn = None
@@ -736,12 +764,18 @@ def succeed(result: T) -> Deferred[T]:
         d.callback(result)
     else:
         # What is needed of Chain.__init__, without having C call it.
-        d = _new(Deferred)
+        d = next(_new)
         d.called = True
         d.result = result
         d._step = d._steps = None
         d._canceller = SETTLED
     return d
+
+
+#: Deferreds with nothing in them yet. It leaves `__init__` out, and to take the next costs
+#: less than to call `object.__new__`.
+_plain_new: Iterator[Deferred[Any]] = starmap(object.__new__, repeat((Deferred,)))
+_new = _plain_new
 
 
 def _new_remembering(cls: type[Deferred[T]]) -> Deferred[T]:
@@ -755,7 +789,7 @@ def remember(on: bool) -> None:
     global _new
     _chain.remember(on)
     # So that nothing is asked, and no time lost, where this is off.
-    _new = _new_remembering if on else object.__new__
+    _new = map(_new_remembering, repeat(Deferred)) if on else _plain_new
 
 
 _chain.deferred = Deferred

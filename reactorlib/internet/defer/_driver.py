@@ -69,9 +69,7 @@ class CoroutineTask(TaskFace):
         self._coro = coro
         self._send = coro.send
         self._context = context
-        d: Deferred[Any] = Deferred()
-        self.deferred = d
-        d._canceller = self
+        self.deferred: Deferred[Any] = Deferred(self)  # type: ignore[arg-type]  # its driver
         self._loop = None
         self._registered = self._done = self._must_cancel = False
         self._below = self._callbacks = None
@@ -369,10 +367,11 @@ class CoroutineTask(TaskFace):
             self._callbacks = None
         d = self.deferred
         self._step = None  # it leads back here
-        d._canceller = None
         if d.called:
-            return None  # someone else has fired it; the coroutine ran on regardless
-        d._note = None
+            # Someone else has fired it; the coroutine ran on regardless.
+            self._let_go()
+            return None
+        d._canceller = d._note = None
         if type(result) in SPECIAL and self._cancel_requests and self._cancellation_of(result):
             d._note = result  # cancelled through asyncio, which reports no cancelled task
         d.called = True
@@ -387,7 +386,12 @@ class CoroutineTask(TaskFace):
         self._done = True
         self._step = None
         self._unregister()
-        self.deferred._canceller = None
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Nothing is left that cancelling the Deferred could stop."""
+        if self.deferred._canceller is self:
+            self.deferred._canceller = None
 
     def _unregister(self) -> None:
         if self._registered:

@@ -12,6 +12,9 @@ __all__ = ["ListeningSocket"]
 #: What asyncio takes for a shortage that passes.
 _SHORTAGE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
+#: Whether a socket has what its own `accept` calls, which is not documented.
+_HAS_ACCEPT = hasattr(socket.socket, "_accept")
+
 
 class ListeningSocket(socket.socket):
     """
@@ -39,7 +42,9 @@ class ListeningSocket(socket.socket):
             self._short = False
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         try:
-            descriptor, address = self._accept()  # type: ignore[attr-defined]  # as theirs calls
+            if not _HAS_ACCEPT:
+                return super().accept()
+            descriptor, address = self._accept()  # type: ignore[attr-defined]
         except OSError as exception:
             self._short = exception.errno in _SHORTAGE
             raise

@@ -252,9 +252,10 @@ What is absent in a package that is here, or lacks something, is so for one of t
 
 Private names are not listed. Of those that published packages import all the same, these are
 here too: `reactor._asyncioEventloop`, `protocol._InstanceFactory`, `endpoints._parse`,
-`endpoints._WrapIProtocol`, `basic._PauseableMixin`. These are not: `internet._sslverify`, which is
-pyOpenSSL's side of `internet.ssl`; `_threads`, `internet._resolver`, `internet._idna` and
-`base._ThreePhaseEvent`, which are how Twisted's thread pool, names and events work inside.
+`endpoints._WrapIProtocol`, `basic._PauseableMixin`, `internet._resolver.HostResolution` and
+`FirstOneWins`. These are not: `internet._sslverify`, which is pyOpenSSL's side of `internet.ssl`;
+`_threads`, `internet._idna` and `base._ThreePhaseEvent`, which are how Twisted's thread pool, names
+and events work inside.
 
 This page is made by `python docs/porting/_generate.py`, from what an installed Twisted says of
 itself under Python {python} on {system}. Private modules, tests and plugins are left out.

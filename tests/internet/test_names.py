@@ -549,3 +549,24 @@ def test_packages_find_the_class_of_a_search_by_twisteds_name() -> None:
     search = HostResolution("example.org")
     assert IHostResolution.providedBy(search)
     assert search.name == "example.org"
+
+
+async def test_packages_find_the_receiver_of_one_address_by_twisteds_name() -> None:
+    from reactorlib.internet._resolver import FirstOneWins, HostResolution
+    from reactorlib.internet.address import IPv4Address
+    from reactorlib.internet.error import DNSLookupError
+    from reactorlib.internet.interfaces import IResolutionReceiver
+
+    for hosts in (["192.0.2.1", "192.0.2.2"], []):
+        found: Deferred[str] = Deferred()
+        receiver = FirstOneWins(found)
+        assert IResolutionReceiver.providedBy(receiver)
+        receiver.resolutionBegan(HostResolution("example.org"))
+        for host in hosts:
+            receiver.addressResolved(IPv4Address("TCP", host, 80))
+        receiver.resolutionComplete()
+        if hosts:
+            assert await found == "192.0.2.1"
+        else:
+            with pytest.raises(DNSLookupError, match=r"example\.org"):
+                await found

@@ -20,12 +20,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["FUZZ_SECONDS", "cuttings", "fuzz", "mutate"]
+__all__ = ["FUZZ_SECONDS", "chunkings", "cuttings", "fuzz", "mutate"]
 
 FUZZ_SECONDS = float(os.environ.get("REACTORLIB_FUZZ_SECONDS", "1"))
 
 #: Streams longer than this, in bytes, are cut at some points only.
 SHORT = 200
+
+
+def chunkings(data: bytes) -> Iterator[list[bytes]]:
+    """The same bytes whole, one at a time, and cut in two at every point."""
+    yield [data]
+    yield [data[i : i + 1] for i in range(len(data))]
+    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 def cuttings(wire: bytes, rng: random.Random) -> Iterator[list[bytes]]:

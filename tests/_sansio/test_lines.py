@@ -1,21 +1,15 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from unittest import mock
 
 import pytest
+from _fuzz import chunkings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactorlib._sansio import lines as lines_module
 from reactorlib._sansio.lines import LineSplitter, LineTooLong
-
-
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 def split(

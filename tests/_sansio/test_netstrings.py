@@ -1,8 +1,8 @@
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
+from _fuzz import chunkings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -12,13 +12,6 @@ from reactorlib._sansio.netstrings import (
     NetstringTooLong,
     encode,
 )
-
-
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 def parse(chunks: list[bytes], limit: int = 12) -> tuple[list[bytes], str | None]:

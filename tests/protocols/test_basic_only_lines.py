@@ -1,23 +1,17 @@
 """`LineOnlyReceiver`: the same lines however the stream is cut, and what may happen between two."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from _fuzz import chunkings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactorlib.internet.protocol import Factory
 from reactorlib.protocols.basic import LineOnlyReceiver
-
-
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 class Transport:

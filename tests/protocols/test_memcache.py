@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import getpass
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _fuzz import chunkings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,13 +56,6 @@ def outcome(waiting: Deferred[Any]) -> Any:
     seen: list[Any] = []
     waiting.addCallbacks(seen.append, lambda failure: seen.append(failure.type))
     return seen[0] if seen else None
-
-
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 SENT = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 
 import pytest
+from _fuzz import chunkings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,13 +18,6 @@ from reactorlib.protocols.haproxy._wire import (
     HeaderReader,
     crc32c,
 )
-
-
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
-    yield [data]
-    yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
 
 
 def read(chunks: list[bytes]) -> tuple[ProxyHeader | None, bytes]:

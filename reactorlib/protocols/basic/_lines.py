@@ -13,7 +13,47 @@ from reactorlib.protocols.basic._pausing import _PauseableMixin
 __all__ = ["LineOnlyReceiver", "LineReceiver"]
 
 
-class LineReceiver(Protocol, _PauseableMixin):
+class _CutAhead(Protocol):
+    """
+    What receives lines, and mostly cuts a read into them at once.
+
+    A read that holds no line too long is cut by one call. What it leaves is kept, while
+    it is shorter than the next read. All else, as a line that comes in small pieces, or
+    bytes that come while a line is delivered, is for the splitter.
+    """
+
+    delimiter = b"\r\n"
+    # As in Twisted: well above every line that SMTP, IMAP, HTTP or IRC allow.
+    MAX_LENGTH = 16384
+
+    #: The lines of a read that are not delivered yet, what ended them, and what follows them.
+    _cut_ready: Iterator[bytes] = iter(())
+    _cut_at = delimiter
+    _cut_rest = b""
+    #: Whether nothing but `_cut_rest` is kept; None while the lines of `_cut_ready` are
+    #: delivered; False where the splitter has everything.
+    _cut_plain: bool | None = False
+    _cut_lines: LineSplitter | None = None
+    #: Whether somebody delivers what the splitter has.
+    _cut_busy = False
+    #: What is looked at between two lines.
+    _cut_own: tuple[str, ...] = ("delimiter", "MAX_LENGTH")
+
+    def _cut_splitter(self) -> LineSplitter:
+        """The splitter, with everything in it that has come and was not delivered."""
+        splitter = self._cut_lines
+        if splitter is None:
+            splitter = self._cut_lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
+            make_own(self, *self._cut_own)
+        if self._cut_plain is not False:
+            self._cut_busy = self._cut_plain is None
+            self._cut_plain = False
+            splitter.feed(self._cut_at.join([*self._cut_ready, self._cut_rest]))
+            self._cut_rest = b""
+        return splitter
+
+
+class LineReceiver(_CutAhead, _PauseableMixin):
     """
     Receives lines, or raw data, and switches between the two at any byte.
 
@@ -28,17 +68,8 @@ class LineReceiver(Protocol, _PauseableMixin):
         line_mode: whether lines are received, rather than raw data.
     """
 
-    delimiter = b"\r\n"
-    # As in Twisted: well above every line that SMTP, IMAP, HTTP or IRC allow.
-    MAX_LENGTH = 16384
     line_mode = 1
-    # As in `LineOnlyReceiver`: most reads are cut by one call, the splitter has the others.
-    __rest = b""
-    __ready: Iterator[bytes] = iter(())
-    __cut_at = delimiter
-    __plain: bool | None = False
-    __lines: LineSplitter | None = None
-    __busy = False
+    _cut_own = ("paused", "line_mode", "delimiter", "MAX_LENGTH")
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -88,7 +119,7 @@ class LineReceiver(Protocol, _PauseableMixin):
 
     def clearLineBuffer(self) -> bytes:
         """Forget what has come in and was not delivered, and return it."""
-        return self.__splitter().take()
+        return self._cut_splitter().take()
 
     # What has come and was not delivered is the transport's when TLS begins.
     _give_back = clearLineBuffer
@@ -107,31 +138,31 @@ class LineReceiver(Protocol, _PauseableMixin):
             what `rawDataReceived` returned last.
         """
         if (
-            self.__plain
+            self._cut_plain
             and self.line_mode
             and not self.paused
             and ((transport := self.transport) is None or not transport.disconnecting)
         ):
             try:
-                if not self.__rest:
+                if not self._cut_rest:
                     # As a peer does that waits for answers: one line, and nothing else.
                     line, ended, rest = data.partition(self.delimiter)
                     if ended and not rest and len(line) <= self.MAX_LENGTH:
-                        self.__plain = None
+                        self._cut_plain = None
                         self.lineReceived(line)
-                        if self.__plain is None:
-                            self.__plain = True
+                        if self._cut_plain is None:
+                            self._cut_plain = True
                             return None
-                        self.__busy = False
+                        self._cut_busy = False
                         return self.dataReceived(b"")
-                data = self.__rest + data
+                data = self._cut_rest + data
                 limit = self.MAX_LENGTH
                 if len(data) <= limit:
-                    self.__cut_at = delimiter = self.delimiter
+                    self._cut_at = delimiter = self.delimiter
                     cut = data.split(delimiter)
-                    self.__rest = cut.pop()
-                    self.__ready = each = iter(cut)
-                    self.__plain = None
+                    self._cut_rest = cut.pop()
+                    self._cut_ready = each = iter(cut)
+                    self._cut_plain = None
                     for line in each:
                         self.lineReceived(line)
                         if (
@@ -143,26 +174,26 @@ class LineReceiver(Protocol, _PauseableMixin):
                         ):
                             break
                     else:
-                        if cut and self.__plain is None:
-                            self.__plain = True
+                        if cut and self._cut_plain is None:
+                            self._cut_plain = True
                             return None
                     data = b""
                 else:
-                    self.__rest = b""
+                    self._cut_rest = b""
             except BaseException:
-                self.__splitter()
-                self.__busy = False
+                self._cut_splitter()
+                self._cut_busy = False
                 raise
-            self.__splitter()
-            self.__busy = False
+            self._cut_splitter()
+            self._cut_busy = False
             if transport is not None and transport.disconnecting:
                 return None  # what has come is still there for who asks
-        lines = self.__splitter()
+        lines = self._cut_splitter()
         if data:
             lines.feed(data)
-        if self.__busy:
+        if self._cut_busy:
             return None
-        self.__busy = True
+        self._cut_busy = True
         answer = exceeded = None
         try:
             while not self.paused:
@@ -206,31 +237,18 @@ class LineReceiver(Protocol, _PauseableMixin):
                 else:
                     if lines.idle:
                         # It came after a line of this read, so it is no longer than that.
-                        self.__rest = lines.take()
-                        self.__plain = True
+                        self._cut_rest = lines.take()
+                        self._cut_plain = True
                         return answer
                     continue
                 if transport is not None and transport.disconnecting:
                     return answer
             return answer
         finally:
-            self.__busy = False
-
-    def __splitter(self) -> LineSplitter:
-        """The splitter, with everything in it that has come and was not delivered."""
-        splitter = self.__lines
-        if splitter is None:
-            splitter = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
-            make_own(self, "paused", "line_mode", "delimiter", "MAX_LENGTH")
-        if self.__plain is not False:
-            self.__busy = self.__plain is None
-            self.__plain = False
-            splitter.feed(self.__cut_at.join([*self.__ready, self.__rest]))
-            self.__rest = b""
-        return splitter
+            self._cut_busy = False
 
 
-class LineOnlyReceiver(Protocol):
+class LineOnlyReceiver(_CutAhead):
     """
     Receives lines, and nothing but lines; cannot be paused.
 
@@ -242,20 +260,6 @@ class LineOnlyReceiver(Protocol):
             next read: the lines of one may have been cut when the first is delivered.
         MAX_LENGTH: how many bytes a line may have, its delimiter not counted.
     """
-
-    delimiter = b"\r\n"
-    # As in Twisted, and in `LineReceiver`.
-    MAX_LENGTH = 16384
-    # A read that holds no line too long is cut by one call. What it leaves is kept here,
-    # while it is shorter than the next read. All else, as a line that comes in small
-    # pieces, or bytes that come while a line is delivered, is for the splitter.
-    __rest = b""
-    __ready: Iterator[bytes] = iter(())
-    __cut_at = delimiter
-    # Whether nothing but `__rest` is kept; None while the lines of `__ready` are delivered.
-    __plain: bool | None = False
-    __lines: LineSplitter | None = None
-    __busy = False
 
     def lineReceived(self, line: bytes) -> None:
         """
@@ -283,7 +287,7 @@ class LineOnlyReceiver(Protocol):
 
     def _give_back(self) -> bytes:
         """What has come and was not delivered: it is the transport's when TLS begins."""
-        return self.__splitter().take()
+        return self._cut_splitter().take()
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -291,9 +295,9 @@ class LineOnlyReceiver(Protocol):
 
         It may be called while it delivers, with bytes that follow all others.
         """
-        if self.__plain:
+        if self._cut_plain:
             try:
-                if not self.__rest:
+                if not self._cut_rest:
                     # As a peer does that waits for answers: one line, and nothing else.
                     line, ended, rest = data.partition(self.delimiter)
                     if (
@@ -302,59 +306,46 @@ class LineOnlyReceiver(Protocol):
                         and len(line) <= self.MAX_LENGTH
                         and not self.transport.disconnecting
                     ):
-                        self.__plain = None
+                        self._cut_plain = None
                         self.lineReceived(line)
-                        if self.__plain is None:
-                            self.__plain = True
+                        if self._cut_plain is None:
+                            self._cut_plain = True
                             return
-                        self.__busy = False
+                        self._cut_busy = False
                         self.dataReceived(b"")
                         return
-                data = self.__rest + data
+                data = self._cut_rest + data
                 if len(data) <= self.MAX_LENGTH and not self.transport.disconnecting:
-                    self.__cut_at = delimiter = self.delimiter
+                    self._cut_at = delimiter = self.delimiter
                     lines = data.split(delimiter)
-                    self.__rest = lines.pop()
-                    self.__ready = ready = iter(lines)
-                    self.__plain = None
+                    self._cut_rest = lines.pop()
+                    self._cut_ready = ready = iter(lines)
+                    self._cut_plain = None
                     for line in ready:
                         self.lineReceived(line)
                         if self.transport.disconnecting:
                             break
                     else:
-                        if lines and self.__plain is None:
-                            self.__plain = True
+                        if lines and self._cut_plain is None:
+                            self._cut_plain = True
                             return
                     data = b""
                 else:
-                    self.__rest = b""
+                    self._cut_rest = b""
             except BaseException:
-                self.__splitter()
-                self.__busy = False
+                self._cut_splitter()
+                self._cut_busy = False
                 raise
-            self.__splitter()
-            self.__busy = False
-        splitter = self.__splitter()
+            self._cut_splitter()
+            self._cut_busy = False
+        splitter = self._cut_splitter()
         splitter.feed(data)
-        if not self.__busy:
-            self.__busy = True
+        if not self._cut_busy:
+            self._cut_busy = True
             try:
                 self.__deliver(splitter)
             finally:
-                self.__busy = False
-
-    def __splitter(self) -> LineSplitter:
-        """The splitter, with everything in it that has come and was not delivered."""
-        splitter = self.__lines
-        if splitter is None:
-            splitter = self.__lines = LineSplitter(self.delimiter, self.MAX_LENGTH)
-            make_own(self, "delimiter", "MAX_LENGTH")
-        if self.__plain is not False:
-            self.__busy = self.__plain is None
-            self.__plain = False
-            splitter.feed(self.__cut_at.join([*self.__ready, self.__rest]))
-            self.__rest = b""
-        return splitter
+                self._cut_busy = False
 
     def __deliver(self, splitter: LineSplitter) -> None:
         delivered = False
@@ -373,8 +364,8 @@ class LineOnlyReceiver(Protocol):
             if ready is None:
                 if transport is not None and (delivered or splitter.empty):
                     # It came after a line of this read, so it is no longer than that.
-                    self.__rest = splitter.take()
-                    self.__plain = True
+                    self._cut_rest = splitter.take()
+                    self._cut_plain = True
                 return
             delivered = True
             if transport is None:

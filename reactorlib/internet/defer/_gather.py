@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from reactorlib.internet.defer._chain import SPECIAL
 from reactorlib.internet.defer._deferred import Deferred
+from reactorlib.internet.defer._steps import SPECIAL
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -127,35 +128,51 @@ class DeferredList(Deferred[_Result]):
     ) -> None:
         super().__init__()
         self._deferredList = list(deferredList)
+        if not all(map(isinstance, self._deferredList, repeat(Deferred))):
+            given: list[object] = [*self._deferredList]
+            other = next(each for each in given if not isinstance(each, Deferred))
+            raise TypeError(
+                f"a DeferredList, or gatherResults(), takes Deferreds, not {other!r}; "
+                "ensureDeferred() makes one of a coroutine, Deferred.fromFuture() of a future"
+            )
         self.resultList: list[Any] = [None] * len(self._deferredList)
         self.fireOnOneCallback = fireOnOneCallback
         self.fireOnOneErrback = fireOnOneErrback
         self.consumeErrors = consumeErrors
         self.finishedCount = 0
+        expected = len(self.resultList)
         if not self._deferredList and not fireOnOneCallback:
             self.callback(self.resultList)
         for index, deferred in enumerate(self._deferredList):
-            step = self._waiting_for(index)
-            deferred._add_step((step, step))
 
-    def _waiting_for(self: DeferredList[Any], index: int) -> Callable[[Any], Any]:
-        """The step of one of the Deferreds."""
-
-        # A closure: a bound method with the index would be called by way of C.
-        def fired(result: Any) -> Any:
-            failed = type(result) in SPECIAL and isinstance(result, Failure)
-            self.resultList[index] = (not failed, result)
-            self.finishedCount += 1
-            if not self.called:
-                if failed and self.fireOnOneErrback:
-                    self.errback(FirstError(result, index))
-                elif self.fireOnOneCallback and not failed:
-                    self.callback((result, index))
-                elif self.finishedCount == len(self.resultList):
+            def fired(result: Any, index: int = index) -> Any:
+                # The frequent one: a success that decides nothing, or is the last.
+                if type(result) in SPECIAL or self.fireOnOneCallback:
+                    return self._decide(index, result)
+                self.resultList[index] = (SUCCESS, result)
+                self.finishedCount = finished = self.finishedCount + 1
+                if finished == expected and not self.called:
                     self.callback(self.resultList)
-            return None if failed and self.consumeErrors else result
+                return result
 
-        return fired
+            if deferred._step is None and deferred._steps is None and not deferred.called:
+                deferred._step = (fired, fired)  # as _add_step, without the call
+            else:
+                deferred._add_step((fired, fired))
+
+    def _decide(self: DeferredList[Any], index: int, result: Any) -> Any:
+        """One of the Deferreds has fired: see what that means for this one."""
+        failed = isinstance(result, Failure)
+        self.resultList[index] = (not failed, result)
+        self.finishedCount += 1
+        if not self.called:
+            if failed and self.fireOnOneErrback:
+                self.errback(FirstError(result, index))
+            elif self.fireOnOneCallback and not failed:
+                self.callback((result, index))
+            elif self.finishedCount == len(self.resultList):
+                self.callback(self.resultList)
+        return None if failed and self.consumeErrors else result
 
     def cancel(self, msg: object = None) -> None:
         """Cancel every Deferred in the list; their outcomes decide this one's."""

@@ -170,6 +170,32 @@ def test_gatherResults_fails_at_once() -> None:
     assert outcome(ds[2]) is None
 
 
+@pytest.mark.parametrize("gather", [gatherResults, DeferredList])
+def test_what_is_no_deferred_is_refused_and_the_others_are_left_alone(gather: Any) -> None:
+    d: Deferred[int] = Deferred()
+    with pytest.raises(TypeError, match=r"takes Deferreds, not 3; ensureDeferred\(\)"):
+        gather([d, 3], consumeErrors=True)
+    d.errback(Boom())
+    assert outcome(d).check(Boom)
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_gatherResults_of_deferreds_that_wait_or_are_paused(called: bool) -> None:
+    ds = three()
+    ds[0].addCallback(lambda value: value + 10)
+    ds[1].pause()
+    if called:
+        for value, d in enumerate(ds):
+            d.callback(value)
+    gathered = gatherResults(ds)
+    if not called:
+        for value, d in enumerate(ds):
+            d.callback(value)
+    assert outcome(gathered) == "pending"
+    ds[1].unpause()
+    assert outcome(gathered) == [10, 1, 2]
+
+
 async def test_gatherResults_of_coroutines_and_awaits(errors: Any) -> None:
     async def value(n: int) -> int:
         return n

@@ -15,9 +15,9 @@ from types import CoroutineType, GeneratorType
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import SETTLED, SPECIAL, UNCAUGHT, caught
 from reactorlib.internet.defer._deferred import Deferred, succeed
 from reactorlib.internet.defer._driver import CoroutineTask, Returned
+from reactorlib.internet.defer._steps import SETTLED, SPECIAL, UNCAUGHT, caught
 from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
 from reactorlib.python.failure import Failure
 

@@ -25,8 +25,10 @@ from typing import (
     overload,
 )
 
-from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import (
+from reactorlib.internet.defer import _chain, _steps
+from reactorlib.internet.defer._chain import _run_others
+from reactorlib.internet.defer._futures import FutureFace, WaitingFuture, cancel_both
+from reactorlib.internet.defer._steps import (
     ASKED,
     CHAIN,
     FUTURE,
@@ -35,17 +37,11 @@ from reactorlib.internet.defer._chain import (
     SURPRISE,
     UNCAUGHT,
     WAITER,
-    Chain,
-    _run_others,
     caught,
     stack,
 )
-from reactorlib.internet.defer._futures import DoneCallback, WaitingFuture, cancel_both
 from reactorlib.python._asyncio import running_loop
 from reactorlib.python.failure import Failure, counter, failure_of, new_failures
-
-if TYPE_CHECKING:
-    from typing import Self
 
 __all__ = ["AlreadyCalledError", "CancelledError", "Deferred", "remember", "succeed"]
 
@@ -71,7 +67,7 @@ def _with_arguments(
     return lambda result: function(result, *args, **kwargs)
 
 
-class Deferred(Chain, Generic[T]):
+class Deferred(FutureFace, Generic[T]):
     """
     A result that may not be there yet, and what is to be done with it.
 
@@ -684,65 +680,6 @@ class Deferred(Chain, Generic[T]):
         future.add_done_callback(settle)
         return d
 
-    # -- being waited for by asyncio.wait -------------------------------------
-
-    def done(self) -> bool:
-        """
-        Whether there is a result and every callback has run.
-
-        To a coroutine that the result is just being given to it is done, too,
-        unless more callbacks follow.
-        """
-        if self._canceller is SETTLED or self._held != 1:
-            return self._settled()
-        for step in reversed(self._remaining()):
-            if type(step) is not tuple or step[1] not in (WAITER, FUTURE):
-                return False
-            if getattr(step[0], "_running", False):
-                break
-        return True
-
-    def cancelled(self) -> bool:
-        """Whether the result is a `CancelledError`."""
-        if not self.done():
-            return False
-        return isinstance(self.result, Failure) and isinstance(self.result.value, CancelledError)
-
-    def exception(self) -> BaseException | None:
-        """
-        The exception that is the result, or None after success.
-
-        Raises:
-            asyncio.InvalidStateError: there is no result yet.
-            CancelledError: the result is one.
-        """
-        if not self.done():
-            raise asyncio.InvalidStateError("this Deferred has no result yet")
-        if not isinstance(self.result, Failure):
-            return None
-        self._see(self.result)
-        if isinstance(self.result.value, CancelledError):
-            raise self.result.value
-        return self.result.value
-
-    def add_done_callback(self, fn: Callable[[Self], object], *, context: Any = None) -> None:
-        """Have the running loop call `fn(self)` once there is a result, as a future does."""
-        waiter = DoneCallback(self, fn, context)
-        if self._settled():
-            waiter.resume(self.result, False)
-        else:
-            self._add_step((waiter, WAITER))
-
-    def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
-        """Take `add_done_callback` back; how many times it had been called."""
-        found = 0
-        for step in self._remaining():
-            waiter = step[0] if type(step) is tuple else None
-            if isinstance(waiter, DoneCallback) and waiter.fn == fn:
-                waiter.fn = None
-                found += 1
-        return found
-
     def __repr__(self) -> str:
         name = self.__class__.__name__
         at = f"{id(self):#x}"
@@ -787,7 +724,7 @@ def _new_remembering(cls: type[Deferred[T]]) -> Deferred[T]:
 def remember(on: bool) -> None:
     """Whether Deferreds made from now on remember where they are made and fired."""
     global _new
-    _chain.remember(on)
+    _steps.remember(on)
     # So that nothing is asked, and no time lost, where this is off.
     _new = map(_new_remembering, repeat(Deferred)) if on else _plain_new
 

@@ -30,9 +30,9 @@ from types import CoroutineType, GeneratorType
 from typing import Any
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import SETTLED, SPECIAL, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._deferred import CancelledError, Deferred
 from reactorlib.internet.defer._futures import cancel_for_task
+from reactorlib.internet.defer._steps import SETTLED, SPECIAL, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._task import TaskFace
 from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
 from reactorlib.python.failure import Failure

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from reactorlib.internet.defer._chain import UNCAUGHT, caught
 from reactorlib.internet.defer._coroutine import run_coroutine
 from reactorlib.internet.defer._deferred import Deferred, remember, succeed
+from reactorlib.internet.defer._steps import UNCAUGHT, caught
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 

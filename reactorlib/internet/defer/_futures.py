@@ -8,14 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactorlib.internet.defer import _chain
-from reactorlib.internet.defer._chain import FUTURE, caught
+from reactorlib.internet.defer._chain import Chain
+from reactorlib.internet.defer._steps import FUTURE, SETTLED, WAITER, caught
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from reactorlib.internet.defer._deferred import Deferred
 
-__all__ = ["DoneCallback", "WaitingFuture", "cancel_for_task"]
+__all__ = ["FutureFace", "WaitingFuture", "cancel_both", "cancel_for_task"]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
@@ -34,12 +37,12 @@ def cancel_for_task(d: Deferred[Any], msg: object) -> None:
         report(_log, f"the canceller of {d!r} failed", caught(exception))
 
 
-class DoneCallback:
+class _DoneCallback:
     """A waiter that tells asyncio's `wait`."""
 
     __slots__ = ("context", "deferred", "fn", "loop")
 
-    def __init__(self, deferred: Deferred[Any], fn: Callable[[Any], object], context: Any) -> None:
+    def __init__(self, deferred: FutureFace, fn: Callable[[Any], object], context: Any) -> None:
         self.deferred = deferred
         self.fn: Callable[[Any], object] | None = fn
         self.context = context
@@ -80,6 +83,68 @@ def cancel_both(future: asyncio.Future[T], d: Deferred[T], msg: object) -> bool:
     # This future is cancelled whatever the canceller does with the Deferred.
     cancel_for_task(d, msg)
     return True
+
+
+class FutureFace(Chain):
+    """The part of a `Deferred` that tells asyncio whether it is done, and how it ended."""
+
+    __slots__ = ()
+
+    def done(self) -> bool:
+        """
+        Whether there is a result and every callback has run.
+
+        To a coroutine that the result is just being given to it is done, too,
+        unless more callbacks follow.
+        """
+        if self._canceller is SETTLED or self._held != 1:
+            return self._settled()
+        for step in reversed(self._remaining()):
+            if type(step) is not tuple or step[1] not in (WAITER, FUTURE):
+                return False
+            if getattr(step[0], "_running", False):
+                break
+        return True
+
+    def cancelled(self) -> bool:
+        """Whether the result is a `CancelledError`."""
+        failure = self.result if self.done() else None
+        return isinstance(failure, Failure) and isinstance(failure.value, asyncio.CancelledError)
+
+    def exception(self) -> BaseException | None:
+        """
+        The exception that is the result, or None after success.
+
+        Raises:
+            asyncio.InvalidStateError: there is no result yet.
+            asyncio.CancelledError: the result is one.
+        """
+        if not self.done():
+            raise asyncio.InvalidStateError("this Deferred has no result yet")
+        if not isinstance(self.result, Failure):
+            return None
+        self._see(self.result)
+        if isinstance(self.result.value, asyncio.CancelledError):
+            raise self.result.value
+        return self.result.value
+
+    def add_done_callback(self, fn: Callable[[Self], object], *, context: Any = None) -> None:
+        """Have the running loop call `fn(self)` once there is a result, as a future does."""
+        waiter = _DoneCallback(self, fn, context)
+        if self._settled():
+            waiter.resume(self.result, False)
+        else:
+            self._add_step((waiter, WAITER))
+
+    def remove_done_callback(self, fn: Callable[[Self], object]) -> int:
+        """Take `add_done_callback` back; how many times it had been called."""
+        found = 0
+        for step in self._remaining():
+            waiter = step[0] if type(step) is tuple else None
+            if isinstance(waiter, _DoneCallback) and waiter.fn == fn:
+                waiter.fn = None
+                found += 1
+        return found
 
 
 def _fail_future(future: asyncio.Future[Any], failure: Failure) -> None:

@@ -19,7 +19,8 @@ The owner moves bytes between the engine and a transport:
 
 where `send` is `while data := engine.take(): transport.write(data)`. Writes are
 only collected; `take` encrypts what there is by then. So many small writes leave
-in one record, and `handshake_done` can be acted on before anything is sent.
+in one record, and `handshake_done` can be acted on before anything is sent. An
+owner that collects writes itself uses `seal`, which is `write` and one `take`.
 
 States: handshake (writes wait) -> open (`handshake_done`) -> `finished`, for one
 of three causes. The peer closed in an orderly way: `peer_closed`, and this side
@@ -70,18 +71,20 @@ class TLSEngine:
         closing: whether `close` was called.
         notified: whether `take` has given our close_notify.
         error: why it failed; None while it has not.
+        outgoing: the ciphertext that `take` would give without encrypting anything.
+            To be asked whether it has any, which is less work; not to be read.
         waiting: how many bytes of plaintext have been written and not yet encrypted.
     """
 
     __slots__ = (
         "_in",
-        "_out",
         "_waiting",
         "closing",
         "error",
         "finished",
         "handshake_done",
         "notified",
+        "outgoing",
         "peer_closed",
         "ssl_object",
         "waiting",
@@ -102,7 +105,7 @@ class TLSEngine:
                 "server_hostname, or use optionsForClientTLS(hostname)"
             )
         self._in = ssl.MemoryBIO()
-        self._out = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
         self._waiting: deque[bytes | memoryview] = deque()
         self.waiting = 0
         self.handshake_done = False
@@ -112,7 +115,7 @@ class TLSEngine:
         self.notified = False
         self.error: ssl.SSLError | None = None
         self.ssl_object = context.wrap_bio(
-            self._in, self._out, server_side, None if server_side else server_hostname, session
+            self._in, self.outgoing, server_side, None if server_side else server_hostname, session
         )
         if not server_side:
             self._shake_hands()
@@ -137,14 +140,20 @@ class TLSEngine:
         first = b""
         more: list[bytes] = []
         try:
-            while incoming.pending:
-                if not (piece := read(_RECORD)):
+            # No more is asked for than can come, since room is made for as much. A record's
+            # plaintext is shorter than the record, but a part of that may have come before.
+            while size := incoming.pending:
+                if size > _RECORD:
+                    size = _RECORD
+                if not (piece := read(size)):
                     self.finished = self.peer_closed = True
                     break
                 if first:
                     more.append(piece)
                 else:
                     first = piece
+                if len(piece) == size and self.ssl_object.pending():
+                    more.append(read(_RECORD))
         except ssl.SSLWantReadError:
             pass  # a record is incomplete, or was not one of application data
         except ssl.SSLZeroReturnError:
@@ -188,7 +197,34 @@ class TLSEngine:
                 self._encrypt()
             if self.closing and not (self._waiting or self.notified):
                 self._notify()
-        return self._out.read()
+        return self.outgoing.read()
+
+    def seal(self, data: bytes) -> bytes:
+        """
+        Write, and take: the short way where nothing waits, and `data` is not large.
+
+        Afterwards there may be more to take only if something is `waiting`, or `closing`.
+        """
+        if (
+            self._waiting
+            or self.closing
+            or not (self.handshake_done and data)
+            or self.error is not None
+            or len(data) > _CHUNK
+        ):
+            self.write(data)
+            return self.take()
+        # As _encrypt, which says more.
+        try:
+            sent = self.ssl_object.write(data)
+        except ssl.SSLWantReadError:
+            sent = 0
+        except ssl.SSLError as error:
+            self._fail(error)
+            return self.outgoing.read()
+        if sent != len(data):
+            self.write(memoryview(data)[sent:])  # type: ignore[arg-type]  # as good as bytes
+        return self.outgoing.read()
 
     # -- what has been agreed -------------------------------------------------
 

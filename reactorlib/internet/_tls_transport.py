@@ -120,7 +120,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             else:
                 self._upper.data_received(plaintext)
         # What was written meanwhile was sent already; this is for TLS's own answers.
-        self._send()
+        if engine.outgoing.pending or engine.waiting or engine.closing:
+            self._send()
         if engine.finished:
             if self._closing:
                 self._end()
@@ -211,11 +212,16 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def write(self, data: Any) -> None:
         """Encrypt and send, once the handshake is done."""
-        self._engine.write(data)
-        if self._shaken:
+        engine = self._engine
+        if not self._shaken:
+            engine.write(data)
+            if not self._told_choked:
+                self._tell_flow()
+            return
+        if ciphertext := engine.seal(data):
+            self._lower.write(ciphertext)
+        if engine.waiting or engine.closing:
             self._send()
-        elif not self._told_choked:
-            self._tell_flow()
 
     def _send(self) -> None:
         take, write = self._engine.take, self._lower.write

@@ -213,13 +213,56 @@ class Reluctant:
         return getattr(self.wrapped, name)
 
 
-def test_what_openssl_cannot_send_now_is_offered_again() -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 70000)), max_size=6),
+    st.integers(1, 20000),
+)
+def test_sealing_is_writing_and_taking(writes: list[tuple[bool, int]], size: int) -> None:
+    pair = shaken()
+    sent = b"".join(bytes([number]) * size for number, (_, size) in enumerate(writes))
+    ciphertext = b""
+    for number, (seal, length) in enumerate(writes):
+        if seal:
+            ciphertext += pair.client.seal(bytes([number]) * length)
+        else:
+            pair.client.write(bytes([number]) * length)
+    if all(seal for seal, _ in writes):
+        assert pair.client.waiting <= sum(max(0, length - 65536) for _, length in writes)
+    pair.client.close()
+    ciphertext += take_all(pair.client)
+    assert b"".join(map(pair.server.receive, pieces_of(size)(ciphertext))) == sent
+    assert pair.server.peer_closed
+    assert pair.client.seal(b"late") == b""
+
+
+def test_what_is_sealed_before_the_handshake_waits() -> None:
+    pair = Pair()
+    assert pair.server.seal(b"early") == b""
+    assert pair.server.waiting == 5
+    pair.run()
+    assert pair.received[pair.client] == b"early"
+
+
+def test_a_record_that_began_in_an_earlier_read_is_longer_than_its_end() -> None:
+    for end in (1, 20, 100, 8000, 16000):
+        pair = shaken()
+        record = pair.client.seal(b"x" * 16000)
+        assert pair.server.receive(record[:-end]) == b""
+        assert pair.server.receive(record[-end:]) == b"x" * 16000
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_openssl_cannot_send_now_is_offered_again(sealed: bool) -> None:
     """As in a renegotiation of TLS 1.2: then it wants the very same bytes."""
     pair = shaken()
     reluctant = Reluctant(pair.client.ssl_object)
     pair.client.ssl_object = reluctant  # type: ignore[assignment]
-    pair.client.write(b"a" * 30000)
-    assert pair.client.take() == b""
+    if sealed:
+        assert pair.client.seal(b"a" * 30000) == b""
+    else:
+        pair.client.write(b"a" * 30000)
+        assert pair.client.take() == b""
     pair.client.write(b"b" * 50000)
     pair.client.close()
     assert pair.client.take() == b""
@@ -338,6 +381,7 @@ def test_nothing_is_sent_after_an_error() -> None:
     pair.client.write(b"secret")
     pair.run()
     pair.client.write(b"another")
+    assert pair.client.seal(b"and another") == b""
     pair.client.close()
     assert pair.client.waiting == 0
     assert pair.client.take() == b""

@@ -119,6 +119,68 @@ async def test_with_vsftpd(tmp_path: Path, passive: int) -> None:
         await talk(await connect("127.0.0.1", port, passive=passive))
 
 
+class Watch(Protocol):
+    """Says when something has come, and when nothing will any more."""
+
+    def __init__(self) -> None:
+        self.came: Deferred[None] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+        self.error: Exception | None = None
+        self.size = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.size += len(data)
+        if not self.came.called:
+            self.came.callback(None)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.gone.callback(None)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+async def test_a_download_that_is_cancelled_is_closed(tmp_path: Path, passive: int) -> None:
+    site = Site(tmp_path)
+    try:
+        with open(site.home / "huge", "wb") as file:
+            file.truncate(1 << 30)
+        client = await site.client("alice", "wonder", passive=passive)
+        watch = Watch()
+        async with asyncio.timeout(LIMIT):
+            done = client.retrieveFile("huge", watch)
+            await watch.came
+            done.cancel()
+            with pytest.raises(CancelledError):
+                await done
+            await watch.gone
+            assert watch.size < 1 << 30
+            assert await client.getDirectory() == "/"
+        client.transport.loseConnection()
+    finally:
+        await site.close()
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+async def test_an_error_at_the_end_of_a_download_does_not_hold_it_up(
+    tmp_path: Path, passive: int, errors: Any
+) -> None:
+    """It is reported, as any error in `connectionLost`."""
+    site = Site(tmp_path)
+    try:
+        (site.home / "f").write_bytes(b"content")
+        client = await site.client("alice", "wonder", passive=passive)
+        watch = Watch()
+        watch.error = ZeroDivisionError()
+        async with asyncio.timeout(LIMIT):
+            await client.retrieveFile("f", watch)
+            assert await client.getDirectory() == "/"
+        assert errors.take() == [watch.error]
+        client.transport.loseConnection()
+    finally:
+        await site.close()
+
+
 class Script:
     """A server that says what it is told to."""
 

@@ -7,11 +7,13 @@ import os
 import resource
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reactorlib.internet import reactor
-from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer import CancelledError, Deferred, succeed
+from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
 
 from ._peers import Raw, Site, run
@@ -311,6 +313,64 @@ async def test_an_upload_that_breaks_is_not_complete(site: Site, raw: Raw) -> No
     )
     writer.transport.abort()
     assert (await raw.read()).startswith("426 ")
+
+
+class Broken:
+    """A file that takes everything, and cannot be ended."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def receive(self) -> Broken:
+        return self
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def unregisterProducer(self) -> None:
+        raise ZeroDivisionError("the consumer's own")
+
+
+@pytest.mark.parametrize("kind", ["I", "A"])
+async def test_an_upload_that_cannot_be_ended_does_not_hold_up_the_rest(
+    site: Site, raw: Raw, errors: Any, kind: str
+) -> None:
+    await raw.login()
+    assert (await raw(f"TYPE {kind}")).startswith("200 ")
+    file = Broken()
+    site.served[-1].shell.openForWriting = lambda _: succeed(file)
+    host, port = ftp.decodeHostPort((await opened(raw, "PASV"))[4:])
+    _, writer = await asyncio.open_connection(host, port)
+    assert (await raw("STOR f")).startswith("125 ")
+    writer.write(b"content")
+    writer.close()
+    assert (await raw.read()).startswith("426 ")
+    assert await raw("NOOP") == "200 Command OK"
+    assert file.closed
+    (error,) = errors.take()
+    assert isinstance(error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_end_of_a_data_connection_is_always_told(cancelled: bool) -> None:
+    """Whatever the consumer does, and if nobody waits for it any more."""
+    connection = ftp.DTP()
+    connection.factory = ftp.DTPFactory(connection)
+    connection.makeConnection(StringTransport())
+    got: list[object] = []
+    done = connection.registerConsumer(Broken())
+    done.addErrback(lambda failure: got.append(failure.type))
+    if cancelled:
+        done.cancel()
+    connection.connectionLost()
+    assert connection.gone.called
+    assert got == [CancelledError if cancelled else ZeroDivisionError]
 
 
 @pytest.mark.parametrize("then", ["PASV", "ABOR"])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator, Callable
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from reactorlib.internet import reactor
 from reactorlib.internet.defer import CancelledError, Deferred, succeed
+from reactorlib.internet.protocol import Protocol
 from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
 
@@ -305,9 +308,6 @@ async def test_an_upload_that_breaks_is_not_complete(site: Site, raw: Raw) -> No
     _, writer = await asyncio.open_connection(host, port)
     assert (await raw("STOR f")).startswith("125 ")
     writer.write(b"half")
-    import socket
-    import struct
-
     writer.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
     )
@@ -411,6 +411,50 @@ async def test_a_data_connection_is_waited_for_for_some_time(site: Site, raw: Ra
     raw.writer.write(b"PASV\r\nRETR f\r\nNOOP\r\n")
     answers = [await raw.read() for _ in range(3)]
     assert [answer[:3] for answer in answers] == ["227", "425", "200"]
+
+
+@pytest.fixture
+def door() -> Iterator[int]:
+    """A port in use."""
+    # EPSV listens at the addresses of both families.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["PASV", "EPSV"])
+async def test_no_port_is_free(site: Site, raw: Raw, door: int, errors: Any, command: str) -> None:
+    """It is said at once, and nothing else comes of it."""
+    await raw.login()
+    served = site.served[-1]
+    served.passivePortRange = range(door, door + 1)
+    assert await raw(command) == "425 Can't open data connection."
+    # Nobody waits for a connection any more: neither a time limit nor ABOR ends the wait.
+    assert served.dtpFactory is None
+    assert await raw("ABOR") == "226 Abort successful"
+    assert (await raw("RETR f")).startswith("503 ")
+    served.passivePortRange = range(1)
+    assert (await raw(command))[:3] == {"PASV": "227", "EPSV": "229"}[command]
+
+
+async def test_a_client_is_told_that_no_port_is_free(site: Site, door: int) -> None:
+    site.factory.passivePortRange = range(door, door + 1)
+    client = await site.client("alice", "wonder")
+    async with asyncio.timeout(20):
+        with pytest.raises(ftp.CommandFailed, match="425"):
+            await client.nlst("", Protocol())
+        assert await client.getDirectory() == "/"
+    client.transport.loseConnection()
+
+
+async def test_what_listens_may_fail_otherwise(site: Site, raw: Raw, errors: Any) -> None:
+    await raw.login()
+    served = site.served[-1]
+    served.listenFactory = lambda *_, **__: 1 / 0
+    assert (await raw("PASV")).startswith("550 ")
+    (error,) = errors.take()
+    assert isinstance(error, ZeroDivisionError)
+    assert served.dtpFactory is None
+    assert await raw("ABOR") == "226 Abort successful"
 
 
 async def test_a_transfer_that_stands_still_ends(site: Site, raw: Raw) -> None:

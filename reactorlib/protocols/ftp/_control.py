@@ -36,6 +36,9 @@ _log = logging.getLogger("reactorlib.protocols.ftp")
 _TELNET = re.compile(rb"(?:\xff[\xf0-\xfe])+")
 # How many commands may wait: more than any client sends ahead.
 _MAX_QUEUE = 64
+# How long the last replies may take to leave when a client is told to go, in seconds: enough for
+# any that reads them.
+_FAREWELL = 10.0
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -79,6 +82,7 @@ class Control(LineReceiver, TimeoutMixin):
         self._pumping = False
         self._queue: deque[bytes] = deque()
         self._failures = 0
+        self._farewell: Any = None
 
     def _abort_transfer(self) -> None:
         """Break off what goes through the data connection."""
@@ -102,6 +106,9 @@ class Control(LineReceiver, TimeoutMixin):
         self._abort_transfer()
         self.cleanupDTP()
         self.setTimeout(None)
+        farewell, self._farewell = self._farewell, None
+        if farewell is not None and farewell.active():
+            farewell.cancel()
         logout, self.logout, self.shell = self.logout, None, None
         if logout is not None:
             maybeDeferred(logout).addErrback(
@@ -110,9 +117,18 @@ class Control(LineReceiver, TimeoutMixin):
         self.transport = None
 
     def timeoutConnection(self) -> None:
-        """Nothing was said for too long."""
+        """Nothing was said for too long: say so, and hang up whether it is read or not."""
+        if self._farewell is not None:
+            return
         self.reply(codes.SVC_NOT_AVAIL_CLOSING_CTRL_CNX)
+        # What waits could not be answered any more.
+        self._queue.clear()
+        self._farewell = self.callLater(_FAREWELL, self._hang_up)
         self.transport.loseConnection()
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """No command is that long."""

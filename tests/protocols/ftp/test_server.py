@@ -16,8 +16,10 @@ import pytest
 from reactorlib.internet import reactor
 from reactorlib.internet.defer import CancelledError, Deferred, succeed
 from reactorlib.internet.protocol import Protocol
+from reactorlib.internet.task import Clock
 from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
+from reactorlib.protocols.ftp import _control
 
 from ._peers import Raw, Site, run
 
@@ -473,6 +475,91 @@ async def test_a_client_that_says_nothing_is_told_to_go(site: Site) -> None:
     assert (await raw.read()).startswith("421 ")
     assert await raw.read() == ""
     await raw.close()
+
+
+async def deaf(site: Site) -> socket.socket:
+    """Somebody who has read the greeting, and reads nothing more."""
+    loop = asyncio.get_running_loop()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", site.number))
+    assert (await loop.sock_recv(client, 4096)).startswith(b"220 ")
+    return client
+
+
+def hung_up(site: Site) -> Deferred[None]:
+    """Fires when the server has lost the last client, or let go of it."""
+    gone: Deferred[None] = Deferred()
+    served = site.served[-1]
+    lost = served.connectionLost
+
+    def connection_lost(reason: Any) -> None:
+        lost(reason)
+        gone.callback(None)
+
+    served.connectionLost = connection_lost
+    return gone
+
+
+async def test_a_client_that_reads_nothing_is_hung_up_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has not read would else keep the connection for ever."""
+    monkeypatch.setattr(_control, "_FAREWELL", 0.01)
+    client = await deaf(site)
+    gone = hung_up(site)
+    served = site.served[-1]
+    served.transport.write(bytes(1 << 24))  # more than the sockets hold
+    served.setTimeout(0.01)
+    async with asyncio.timeout(20):
+        await gone
+    client.close()
+
+
+def silent(limit: float | None = 600) -> tuple[ftp.FTP, StringTransport, Clock]:
+    """A server's end, and the time that passes there."""
+    clock = Clock()
+    served = ftp.FTP()
+    served.factory = ftp.FTPFactory()
+    served.timeOut = limit
+    served.callLater = clock.callLater  # type: ignore[assignment,method-assign]
+    transport = StringTransport()
+    served.makeConnection(transport)
+    transport.clear()
+    return served, transport, clock
+
+
+def test_a_silent_client_has_some_time_to_go() -> None:
+    served, transport, clock = silent()
+    clock.advance(599)
+    served.dataReceived(b"NOOP\r\n")
+    transport.clear()
+    clock.advance(599)
+    assert not transport.disconnecting
+    clock.advance(1)
+    assert transport.value().startswith(b"421 ")
+    assert transport.disconnecting
+    clock.advance(5)
+    served.dataReceived(b"NOOP\r\n")  # too late
+    clock.advance(4)
+    assert not transport.disconnected
+    clock.advance(1)
+    assert transport.disconnected
+    served.connectionLost()
+    assert clock.getDelayedCalls() == []
+    assert transport.value().count(b"\r\n") == 1
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_of_a_client_that_goes_nothing_stays(told: bool) -> None:
+    served, transport, clock = silent()
+    if told:
+        clock.advance(600)
+    served.connectionLost()
+    assert clock.getDelayedCalls() == []
+    clock.advance(10)
+    assert not transport.disconnected
 
 
 async def test_there_may_be_too_many(site: Site, raw: Raw) -> None:

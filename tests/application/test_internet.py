@@ -25,7 +25,7 @@ from reactorlib.application.internet import (
 from reactorlib.application.internet._client import _Watched
 from reactorlib.application.service import MultiService
 from reactorlib.internet import error, reactor
-from reactorlib.internet.defer import CancelledError, Deferred, fail
+from reactorlib.internet.defer import CancelledError, Deferred, FailureGroup, fail, race
 from reactorlib.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from reactorlib.internet.error import CannotListenError, ConnectionDone
 from reactorlib.internet.protocol import (
@@ -408,6 +408,81 @@ def test_a_waiter_gives_up_after_so_many_failures() -> None:
     patient.cancel()
     client.clock.advance(10)
     client.endpoint.succeed()
+
+
+def _goes_on(client: Client, how: str) -> None:
+    """Tell all who wait of that; the service tries again after it."""
+    if how == "refused":
+        client.endpoint.refuse()
+    else:
+        client.endpoint.succeed().lose()
+    client.clock.advance(10)
+    assert len(client.endpoint.attempts) == 2
+    waiting = client.service.whenConnected()
+    client.endpoint.succeed()
+    assert type(waiting.result) is Protocol
+
+
+@pytest.mark.parametrize("how", ["connected", "refused", "stopped"])
+def test_a_waiter_that_is_told_may_cancel_the_others(how: str) -> None:
+    client = Client()
+    told: list[str] = []
+    waiters = [client.service.whenConnected(failAfterFailures=1) for _ in range(3)]
+
+    def cancel_all(result: Any, number: int) -> None:
+        told.append(f"{number} is told")
+        for waiter in waiters:
+            waiter.cancel()
+
+    for number, waiter in enumerate(waiters):
+        waiter.addBoth(cancel_all, number)
+    client.service.startService()
+    if how == "stopped":
+        client.service.stopService()
+    else:
+        _goes_on(client, how)
+    assert sorted(told) == ["0 is told", "1 is told", "2 is told"]
+
+
+@pytest.mark.parametrize("how", ["connected", "refused"])
+def test_the_first_of_several_waiters_is_enough(how: str) -> None:
+    """`race` cancels the others when there is one."""
+    client = Client()
+    outcome: list[Any] = []
+    waiters = [client.service.whenConnected(failAfterFailures=1) for _ in range(2)]
+    race(waiters).addBoth(outcome.append)
+    client.service.startService()
+    _goes_on(client, how)
+    (result,) = outcome
+    if how == "connected":
+        assert result[0] == 0
+        assert type(result[1]) is Protocol
+    else:
+        assert result.check(FailureGroup)
+
+
+@pytest.mark.parametrize("how", ["connected", "refused"])
+def test_a_waiter_that_is_told_may_stop_the_service(how: str) -> None:
+    client = Client()
+    stopped: list[Any] = []
+    first = client.service.whenConnected(failAfterFailures=1)
+    second = client.service.whenConnected(failAfterFailures=1)
+    first.addBoth(lambda _: stopped.append(client.service.stopService()))
+    second.addBoth(stopped.append)
+    client.service.startService()
+    if how == "connected":
+        transport = client.endpoint.succeed()
+        assert transport.calls == ["lose"]
+        assert not any(isinstance(each, Deferred) and each.called for each in stopped)
+        transport.lose()
+    else:
+        client.endpoint.refuse()
+    assert len(stopped) == 2
+    assert [each.called for each in stopped if isinstance(each, Deferred)] == [True]
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 1
+    client.service.startService()
+    assert len(client.endpoint.attempts) == 2
 
 
 def _fails(failures: int) -> float:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from zope.interface import directlyProvides, providedBy
@@ -212,10 +212,20 @@ class ClientService(Service):
             return fail(CancelledError("the service is stopped"))
         if failAfterFailures is not None and failAfterFailures < 1:
             raise ValueError(f"failAfterFailures is {failAfterFailures}: 1 or more, or None")
-        waiter = _Waiter(lambda d: self._waiters.remove(d))
+        waiter = _Waiter(self._forget)
         waiter.failures_left = failAfterFailures
         self._waiters.append(waiter)
         return waiter
+
+    def _forget(self, waiter: Deferred[Any]) -> None:
+        """It is cancelled; perhaps by one who is told in the same breath."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def _all_waiters(self) -> Iterator[_Waiter]:
+        """Let go of those who wait, and go through them; not through who is cancelled meanwhile."""
+        waiters, self._waiters = self._waiters, []
+        return (waiter for waiter in waiters if not waiter.called)
 
     def startService(self) -> None:
         """Begin to connect."""
@@ -247,8 +257,7 @@ class ClientService(Service):
         """
         super().stopService(grace)
         self._stopped = True
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
+        for waiter in self._all_waiters():
             waiter.errback(CancelledError("the service was stopped"))
         if self._stopping is None:
             run, self._run = self._run, None
@@ -302,8 +311,7 @@ class ClientService(Service):
                 await self._close(watched)
                 raise CancelledError("the service was stopped")
             self._current = self._open = watched
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
+            for waiter in self._all_waiters():
                 waiter.callback(watched.protocol)
             try:
                 await self._until_lost(watched)
@@ -366,7 +374,8 @@ class ClientService(Service):
 
     def _tell_of_failure(self, failure: Failure) -> None:
         for waiter in list(self._waiters):
-            if waiter.failures_left is not None:
+            # One who is told may cancel others, or stop the service.
+            if waiter.failures_left is not None and waiter in self._waiters:
                 waiter.failures_left -= 1
                 if waiter.failures_left <= 0:
                     self._waiters.remove(waiter)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -648,6 +649,108 @@ def test_a_preparation_that_fails_is_a_failed_attempt(how: str) -> None:
     assert errors[0].check(ConnectionError if how == "is lost" else LookupError)
     client.clock.advance(10)
     assert len(client.endpoint.attempts) == 2
+
+
+def _cancelled_at_once(argument: Any) -> Deferred[Any]:
+    return fail(CancelledError("of another"))
+
+
+async def _cancelled_coroutine(argument: Any) -> Any:
+    raise CancelledError("of another")
+
+
+def _cancelled_raised(argument: Any) -> Any:
+    raise CancelledError("of another")
+
+
+@pytest.mark.parametrize("cancelled", [_cancelled_at_once, _cancelled_coroutine, _cancelled_raised])
+@pytest.mark.parametrize("where", ["endpoint", "preparation"])
+def test_what_is_cancelled_by_others_is_a_failed_attempt(where: str, cancelled: Any) -> None:
+    """As where one waits for another service, and that is stopped."""
+    client = Client(cancelled if where == "preparation" else None)
+    connect = client.endpoint.connect
+    if where == "endpoint":
+
+        def connects(factory: Any) -> Any:
+            connect(factory)
+            return cancelled(factory)
+
+        client.endpoint.connect = connects  # type: ignore[method-assign]  # to fail in turn
+    errors: list[Any] = []
+    waiting = client.service.whenConnected(failAfterFailures=2)
+    waiting.addErrback(lambda failure: errors.append(failure.value))
+    client.service.startService()
+    for _ in range(2):
+        if where == "preparation":
+            transport = client.endpoint.succeed()
+            assert transport.calls == ["lose"]
+            transport.lose()
+        client.clock.advance(10)
+    (error,) = errors
+    assert type(error) is ConnectionError
+    assert "not by this service" in str(error)
+    assert str(error.__cause__) == "of another"
+    assert client.asked[:2] == [1, 2]
+    stopped = client.service.stopService()
+    assert stopped.called
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 3
+
+
+async def _never(protocol: Any) -> None:
+    await Deferred[None]()
+
+
+@pytest.mark.parametrize("where", ["connecting", "preparing", "connected", "pausing"])
+def test_the_end_of_the_loop_ends_it(
+    where: str,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All tasks are cancelled then: that is no failure after which one tries again."""
+    client = Client(prepare=_never if where == "preparing" else None)
+
+    async def program() -> None:
+        client.service.startService()
+        if where == "pausing":
+            client.endpoint.refuse()
+        elif where != "connecting":
+            transport = client.endpoint.succeed()
+            transport.loseConnection = transport.lose  # type: ignore[method-assign]  # at once
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(program())
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 1
+    assert client.service.stopService().called
+    assert "nhandled" not in caplog.text
+
+
+async def test_a_preparation_that_waits_for_a_service_which_is_started_later() -> None:
+    """Over a real socket: until that runs, attempts fail, and then one does not."""
+    async with TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1") as server:
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", server.getHost().port)
+        other = ClientService(endpoint, Factory.forProtocol(Asks), lambda _: 0.01)
+        other.startService()
+        await soon(other.stopService())
+        tried: Deferred[None] = Deferred()
+
+        async def prepare(protocol: Any) -> None:
+            try:
+                await other.whenConnected()
+            except CancelledError:
+                if not tried.called:
+                    tried.callback(None)
+                raise
+
+        factory = Factory.forProtocol(Asks)
+        client = ClientService(endpoint, factory, lambda _: 0.01, prepareConnection=prepare)
+        async with client:
+            waiting = client.whenConnected()
+            await soon(tried)
+            assert not waiting.called
+            async with other:
+                assert await soon((await soon(waiting)).answer) == b"hello"
 
 
 def test_pauses_grow_up_to_a_limit() -> None:

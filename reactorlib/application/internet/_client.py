@@ -17,6 +17,7 @@ A service that is started again while it still disconnects begins once that is o
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import random
@@ -296,11 +297,16 @@ class ClientService(Service):
         while True:
             try:
                 watched = await self._connect(factory)
-            except Exception as error:
+            except (Exception, CancelledError) as error:
                 # An endpoint fails with what it likes when it is cancelled.
                 if self._stopping is not None:
                     raise CancelledError("the service was stopped") from error
-                failure = Failure()
+                if not isinstance(error, CancelledError):
+                    failure = Failure()
+                elif _is_cancelled():
+                    raise
+                else:
+                    failure = Failure(_cancelled_by_others(error))
                 self._tell_of_failure(failure)
                 failures += 1
                 pause = self._pause(failures)
@@ -387,6 +393,22 @@ class ClientService(Service):
 
             return reactor
         return self._clock
+
+
+def _is_cancelled() -> bool:
+    """Whether asyncio has cancelled the task that this is called in, as it does at the end."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs, and so none ends
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _cancelled_by_others(error: CancelledError) -> ConnectionError:
+    """What an attempt has failed with in which something was cancelled, but not by us."""
+    failed = ConnectionError("the attempt to connect was cancelled, and not by this service")
+    failed.__cause__ = error
+    return failed
 
 
 def _abort(transport: Any) -> None:

@@ -26,7 +26,14 @@ from reactorlib.application.internet import (
 from reactorlib.application.internet._client import _Watched
 from reactorlib.application.service import MultiService
 from reactorlib.internet import error, reactor
-from reactorlib.internet.defer import CancelledError, Deferred, FailureGroup, fail, race
+from reactorlib.internet.defer import (
+    CancelledError,
+    Deferred,
+    FailureGroup,
+    ensureDeferred,
+    fail,
+    race,
+)
 from reactorlib.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from reactorlib.internet.error import CannotListenError, ConnectionDone
 from reactorlib.internet.protocol import (
@@ -36,7 +43,7 @@ from reactorlib.internet.protocol import (
     Protocol,
     connectionDone,
 )
-from reactorlib.internet.task import Clock, SchedulerStopped
+from reactorlib.internet.task import Clock, SchedulerStopped, deferLater
 from reactorlib.python.failure import Failure
 
 
@@ -212,6 +219,76 @@ async def test_an_endpoint_that_listens_later() -> None:
     assert stopped.called
     with pytest.raises(CancelledError):
         await started
+
+
+class LaterEndpoint:
+    """Listens as another one does, but in a later turn of the loop."""
+
+    def __init__(self, endpoint: Any) -> None:
+        self.endpoint = endpoint
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        return deferLater(reactor, 0, self.endpoint.listen, factory)
+
+
+async def test_a_server_that_could_not_listen_can_be_started_again() -> None:
+    """Over a real socket, whose address is in use at first."""
+    async with TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1") as first:
+        port = first.getHost().port
+        endpoint = LaterEndpoint(TCP4ServerEndpoint(reactor, port, interface="127.0.0.1"))
+        service = StreamServerEndpointService(endpoint, Factory.forProtocol(Echo))
+        for _ in range(2):
+            # Twice before it is known: both are told.
+            both = [service.startService(), service.startService()]
+            for started in both:
+                with pytest.raises(CannotListenError):
+                    await soon(started)
+            with pytest.raises(RuntimeError, match="start it first"):
+                service.getHost()
+    await soon(service.startService())
+    assert service.getHost().port == port
+    assert service.startService().called
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"hello")
+    assert await soon(reader.readexactly(5)) == b"hello"
+    writer.close()
+    await writer.wait_closed()
+    await soon(service.stopService())
+    assert await nobody_listens(port)
+
+
+def test_a_server_that_is_started_again_while_it_gives_up_listens_anew() -> None:
+    """What the first listening comes to is told to those who asked for that one."""
+
+    class TakesItsTime:
+        attempts = 0
+        over: Deferred[None] = Deferred()
+
+        async def attempt(self) -> None:
+            self.attempts += 1
+            try:
+                await Deferred[None]()
+            except CancelledError:
+                await self.over
+                raise
+
+        def listen(self, factory: object) -> Deferred[None]:
+            return ensureDeferred(self.attempt())
+
+    endpoint = TakesItsTime()
+    service = StreamServerEndpointService(endpoint, Factory())
+    outcome: list[str] = []
+    service.startService().addErrback(lambda failure: outcome.append(failure.type.__name__))
+    stopped = service.stopService().addCallback(lambda _: outcome.append("stopped"))
+    second = service.startService().addErrback(lambda _: outcome.append("second"))
+    assert endpoint.attempts == 2
+    assert outcome == []
+    endpoint.over.callback(None)
+    assert outcome == ["CancelledError", "stopped"]
+    assert stopped.called
+    assert not second.called
+    assert service.stopService().called
+    assert outcome[2:] == ["second"]
 
 
 async def test_a_time_of_grace_that_is_none_stops_nothing() -> None:

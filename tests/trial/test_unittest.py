@@ -511,6 +511,35 @@ class AssertionTests(SynchronousTestCase):
             self.assertRaises, KeyError, [].clear
         )
         assert "raised instead of KeyError" in self.fails(self.assertRaises, KeyError, int, "x")
+        nested: Any = (KeyError, (OSError,))
+        assert isinstance(self.assertRaises(nested, {}.__getitem__, "x"), KeyError)
+        assert "(KeyError, (OSError))" in self.fails(self.assertRaises, nested, int)
+
+    def test_nothing_raised_is_not_taken_for_an_exception(self) -> None:
+        """That it fails is an AssertionError as well, which may be what is expected."""
+        for expected in (
+            Exception,
+            BaseException,
+            AssertionError,
+            self.failureException,
+            (ValueError, AssertionError),
+        ):
+            assert "not raised (3 returned)" in self.fails(self.assertRaises, expected, int, 3)
+
+            def early(expected: Any) -> None:
+                with self.assertRaises(expected):
+                    pass
+
+            assert "not raised (None returned)" in self.fails(early, expected)
+
+    def test_what_was_raised_is_not_there_before_the_end(self) -> None:
+        def early() -> None:
+            with self.assertRaises(AssertionError) as caught:
+                assert caught.exception
+
+        assert "raised instead of AssertionError" in self.fails(early)
+        with pytest.raises(AttributeError, match="the block is not over"):
+            assert self.assertRaises(KeyError).exception
 
     def test_the_other_names(self) -> None:
         assert self.assertEqual(1, 1) == self.assertNotEqual(1, 2) == 1
@@ -548,6 +577,8 @@ class WaitingTests(TestCase):
         assert error.args == ("x",)
         with pytest.raises(unittest.FailTest, match="did not catch"):
             await self.assertFailure(defer.succeed(1), KeyError)
+        with pytest.raises(unittest.FailTest, match="did not catch"):
+            await self.assertFailure(defer.succeed(1), Exception)
         with pytest.raises(unittest.FailTest, match="Expected"):
             await self.assertFailure(defer.fail(OSError()), KeyError)
 

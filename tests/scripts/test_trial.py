@@ -178,6 +178,24 @@ def test_a_process_that_dies_outside_of_a_test(tmp_path: Path, dies: str) -> Non
     assert done.stdout.endswith("FAILED (errors=1, successes=1)\n")
 
 
+@pytest.mark.parametrize("args", [[], ["--force-gc"], ["-j2"]], ids=str)
+def test_parts_of_tests(tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "test_parts.py").write_text(
+        "from reactorlib.trial import unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    async def test_a(self):\n"
+        "        for number in range(4):\n"
+        "            with self.subTest(number=number):\n"
+        "                self.assertNotIn(number, (1, 3))\n"
+        "    def test_b(self): pass\n"
+    )
+    done = command(tmp_path, *args, "test_parts")
+    assert done.stderr == ""
+    for number in (1, 3):
+        assert f"\ntest_parts.T.test_a (number={number})\n" in done.stdout
+    assert done.stdout.endswith("FAILED (failures=2, successes=1)\n")
+
+
 @pytest.mark.parametrize("args", [["--force-gc"], ["--force-gc", "-j2"]], ids=str)
 def test_classes_and_modules_are_set_up_with_garbage_collected(
     tmp_path: Path, args: list[str]

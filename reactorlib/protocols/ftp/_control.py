@@ -56,6 +56,10 @@ def command(
     return called
 
 
+def _ignore(failure: Failure) -> None:
+    """The connection is lost, of which others are told."""
+
+
 class Control(LineReceiver, TimeoutMixin):
     """Reads commands, does each in its turn, and answers; and lets people log in."""
 
@@ -83,6 +87,7 @@ class Control(LineReceiver, TimeoutMixin):
         self._queue: deque[bytes] = deque()
         self._failures = 0
         self._farewell: Any = None
+        self._choked = False  # the client does not read what it is told
 
     def _abort_transfer(self) -> None:
         """Break off what goes through the data connection."""
@@ -156,6 +161,24 @@ class Control(LineReceiver, TimeoutMixin):
         if self.transport is not None:
             self.transport.write(printable(line) + self.delimiter)
 
+    def dataReceived(self, data: bytes) -> None:
+        """Commands come in: no more of them as long as the client does not read the replies."""
+        super().dataReceived(data)
+        drain = getattr(self.transport, "drain", None)
+        if drain is None or self._choked:
+            return
+        room = drain()
+        if not room.called:
+            self._choked = True
+            self.pauseProducing()
+        room.addCallbacks(self._has_room, _ignore)
+
+    def _has_room(self, _: object) -> None:
+        if self._choked:
+            self._choked = False
+            if len(self._queue) < _MAX_QUEUE and self.transport is not None:
+                self.resumeProducing()
+
     def lineReceived(self, line: bytes) -> None:
         """A command came in."""
         self.resetTimeout()
@@ -179,7 +202,7 @@ class Control(LineReceiver, TimeoutMixin):
                 self._do(self._queue.popleft())
         finally:
             self._pumping = False
-        if self.paused and not self._busy and self.transport is not None:
+        if self.paused and not (self._busy or self._choked) and self.transport is not None:
             self.resumeProducing()
 
     def _do(self, line: bytes) -> None:

@@ -517,6 +517,31 @@ async def test_a_client_that_reads_nothing_is_hung_up_on(
     client.close()
 
 
+async def test_who_does_not_read_replies_gets_no_more_of_them(site: Site, raw: Raw) -> None:
+    """What waits for such a client is bounded, and comes when it reads."""
+    served = site.served[-1]
+    served.FEATURES = ["x" * 1000] * 5
+    paused: Deferred[None] = Deferred()
+    pause = served.pauseProducing
+
+    def pause_producing() -> None:
+        pause()
+        if not paused.called:
+            paused.callback(None)
+
+    served.pauseProducing = pause_producing
+    raw.writer.write(b"FEAT\r\n" * 4000)  # the replies are more than the sockets hold
+    async with asyncio.timeout(20):
+        await paused
+    assert served.paused
+    raw.writer.write(b"NOOP\r\n" * 10)
+    for _ in range(4000):
+        assert await raw.read() == "211 End"
+    for _ in range(10):
+        assert (await raw.read()).startswith("530 ")
+    assert not served.paused
+
+
 def silent(limit: float | None = 600) -> tuple[ftp.FTP, StringTransport, Clock]:
     """A server's end, and the time that passes there."""
     clock = Clock()

@@ -101,8 +101,8 @@ class StreamPort(ListeningNames):
         sock = ListeningSocket(bound.detach())
         host = from_sockname(sock.getsockname(), sock.family)
         tls = "" if self._tls is None else " (TLS)"
-        note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)!r}")
         try:
+            note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)!r}")
             self.factory.doStart()
         except BaseException:
             sock.close()

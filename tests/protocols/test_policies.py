@@ -373,6 +373,29 @@ def test_traffic_goes_to_a_file_for_each_connection(tmp_path: Path) -> None:
     assert "b'one'" not in (tmp_path / "log-1").read_text()
 
 
+def test_what_is_asked_for_after_the_loss_is_told_nowhere(tmp_path: Path) -> None:
+    """A transport takes it, too, and does nothing."""
+    p = connect(policies.TrafficLoggingFactory(echo(), str(tmp_path / "log")))
+    p.connectionLost(connectionDone)
+    p.write(b"late")
+    p.writeSequence([b"late"])
+    p.loseConnection()
+    assert p.transport.written == [b"late", b"late"]
+    assert p.transport.calls == ["lose"]
+    assert "late" not in (tmp_path / "log-1").read_text()
+
+
+def test_a_traffic_log_is_closed_whatever_the_protocol_raises(tmp_path: Path) -> None:
+    class Failing(Protocol):
+        def connectionLost(self, reason: Failure = connectionDone) -> None:
+            raise LookupError
+
+    p = connect(policies.TrafficLoggingFactory(Factory.forProtocol(Failing), str(tmp_path / "log")))
+    with pytest.raises(LookupError):
+        p.connectionLost(connectionDone)
+    assert p.logfile.closed
+
+
 def test_spewing_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     p = connect(policies.SpewingFactory(echo()))

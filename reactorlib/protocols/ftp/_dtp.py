@@ -11,7 +11,7 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet import reactor as _reactor
 from reactorlib.internet.defer import Deferred
-from reactorlib.internet.interfaces import IConsumer, IPushProducer
+from reactorlib.internet.interfaces import IConsumer, IHalfCloseableProtocol, IPushProducer
 from reactorlib.internet.protocol import ClientFactory, Protocol, connectionDone
 from reactorlib.protocols.ftp._address import same_host
 from reactorlib.protocols.ftp._errors import PortConnectionError
@@ -65,12 +65,14 @@ class LocalLines:
         self._cons.unregisterProducer()
 
 
-@implementer(IConsumer, IPushProducer)
+@implementer(IConsumer, IPushProducer, IHalfCloseableProtocol)
 class DTP(Protocol, TimeoutMixin):
     """
     One data connection.
 
-    It is a consumer of what is to be sent, and the producer of what comes in.
+    It is a consumer of what is to be sent, and the producer of what comes in. A client
+    that knows how long a file is may close as soon as it has all of it, before this side
+    has come to the end: that it sends no more says nothing about what is sent to it.
 
     Attributes:
         isConnected: whether the connection is there.
@@ -85,6 +87,7 @@ class DTP(Protocol, TimeoutMixin):
         self._done: Deferred[None] | None = None
         self._early: list[bytes] = []
         self._failure: Failure | None = None
+        self._sends = False
         #: Fires when the connection is gone.
         self.gone: Deferred[None] = Deferred()
 
@@ -107,6 +110,14 @@ class DTP(Protocol, TimeoutMixin):
         finally:
             if not self.gone.called:
                 self.gone.callback(None)
+
+    def readConnectionLost(self) -> None:
+        """Nothing more comes in. What is being sent may still be wanted."""
+        if not self._sends:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """This side has not asked for that."""
 
     def _end(self, done: Deferred[None]) -> None:
         cons, self._cons = self._cons, None
@@ -143,11 +154,13 @@ class DTP(Protocol, TimeoutMixin):
     def write(self, data: bytes) -> None:
         """Send, if the connection is there."""
         self.resetTimeout()
+        self._sends = True
         if self.isConnected:
             self.transport.write(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Have the transport ask that producer for more."""
+        self._sends = True
         self.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:

@@ -25,7 +25,7 @@ _log = logging.getLogger("reactorlib.protocols.ftp")
 #: The facts of a listing, in the order that `DTP.sendListResponse` takes.
 LIST_KEYS = ("size", "directory", "permissions", "hardlinks", "modified", "owner", "group")
 
-_LS_FLAGS = re.compile(r"(?:-[A-Za-z]+(?:\s+|$))+")
+_LS_FLAGS = re.compile(r"^(?:-[A-Za-z]+(?:\s+|$))+")
 
 
 class Transfers(DataConnections):

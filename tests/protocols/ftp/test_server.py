@@ -21,7 +21,7 @@ from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
 from reactorlib.protocols.ftp import _control
 
-from ._peers import Raw, Site, run
+from ._peers import LIMIT, Raw, Site, run
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -82,6 +82,59 @@ async def test_curl_resumes(site: Site) -> None:
     # It asks for the size, and appends what is missing.
     await curl("-C", "-", "-T", str(part), f"{site.url}/up")
     assert (site.home / "up").read_bytes() == BIG
+
+
+async def passive(raw: Raw) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A data connection, by EPSV."""
+    port = int((await raw("EPSV")).split("|")[3])
+    return await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("command", ["RETR big", "LIST"])
+async def test_a_client_may_close_its_side_before_all_is_sent(site: Site, command: str) -> None:
+    """As programs do that know a file's length, and close when they have that much."""
+    (site.home / "big").write_bytes(BIG)
+    raw = await site.raw()
+    await raw.login()
+    await raw("TYPE I")
+    reader, writer = await passive(raw)
+    assert (await raw(command)).startswith(("125 ", "150 "))
+    writer.write_eof()
+    async with asyncio.timeout(LIMIT):
+        received = await reader.read()
+    assert received == BIG if command == "RETR big" else received.endswith(b" big\r\n")
+    assert (await raw.read()).startswith("226 ")
+    writer.close()
+    await writer.wait_closed()
+    await raw.close()
+
+
+async def test_a_client_that_goes_before_all_is_sent_is_told_so(site: Site) -> None:
+    (site.home / "big").write_bytes(BIG * 10)
+    raw = await site.raw()
+    await raw.login()
+    await raw("TYPE I")
+    _, writer = await passive(raw)
+    assert (await raw("RETR big")).startswith(("125 ", "150 "))
+    writer.transport.abort()
+    assert (await raw.read()).startswith("426 ")
+    await raw.close()
+
+
+@pytest.mark.parametrize("path", ["a -b c", "-la a -b c"])
+async def test_only_what_comes_first_is_a_flag_of_a_listing(site: Site, path: str) -> None:
+    (site.home / "a -b c").mkdir()
+    (site.home / "a -b c" / "within").write_bytes(b"")
+    raw = await site.raw()
+    await raw.login()
+    reader, writer = await passive(raw)
+    assert (await raw(f"NLST {path}")).startswith(("125 ", "150 "))
+    async with asyncio.timeout(LIMIT):
+        assert await reader.read() == b"within\r\n"
+    assert (await raw.read()).startswith("226 ")
+    writer.close()
+    await writer.wait_closed()
+    await raw.close()
 
 
 async def test_curl_by_ipv6(tmp_path: Path) -> None:

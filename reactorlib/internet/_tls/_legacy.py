@@ -60,8 +60,7 @@ class DefaultOpenSSLContextFactory(ContextFactory):
     def cacheContext(self) -> None:
         """Read the files, if they have not been."""
         if self._context is None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.options |= ssl.OP_NO_RENEGOTIATION
+            context = _context(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(
                 self.certificateFileName, self.privateKeyFileName, refuse_passphrase
             )
@@ -106,8 +105,16 @@ class ClientContextFactory:
                 f"method={self.method!r} is not supported: use optionsForClientTLS, or change "
                 "what getContext() returns"
             )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.options |= ssl.OP_NO_RENEGOTIATION
+        context = _context(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _context(kind: int) -> ssl.SSLContext:
+    """A context for TLS 1.2 or higher, which not every build of Python sees to."""
+    context = ssl.SSLContext(kind)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    if context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

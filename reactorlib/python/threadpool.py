@@ -133,7 +133,8 @@ class _Crew:
     def _next(self) -> _Work | None:
         """Wait for something to do; None to end."""
         with self.lock:
-            if self.leaving:
+            # One that is to leave may be the only one: it works off what waits first.
+            if self.leaving and not self.backlog:
                 self.leaving -= 1
                 self.size -= 1
                 return None

@@ -198,6 +198,18 @@ def test_single_threads_can_be_added_and_sent_away(pools: Any, work: Work) -> No
     assert result_of(pool, abs, -1) == (True, 1)
 
 
+def test_a_thread_that_is_sent_away_leaves_no_work_behind(pools: Any, work: Work) -> None:
+    pool = pools(0, 1)
+    pool.callInThread(work, 1)
+    work.wait_for(1)
+    pool.callInThread(work, 2)
+    pool.stopAWorker()
+    work.go_on.set()
+    assert work.wait_for(1) == [2]
+    while pool.workers:
+        pass  # and then it goes
+
+
 @pytest.mark.parametrize("sizes", [(-1, 3), (4, 3)])
 def test_sizes_that_cannot_be_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="maximum is no less"):

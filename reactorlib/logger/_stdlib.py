@@ -195,7 +195,9 @@ class PublishingHandler(logging.Handler):
         passing.to_observers = True
         try:
             self.publisher(_event(record, exception))
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             self.handleError(record)
         finally:
             passing.to_observers = False

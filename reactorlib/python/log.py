@@ -94,7 +94,9 @@ class _Ambient(Mapping[str, Any]):
             raise KeyError(key)
         try:
             return (_report.who_is_told and _report.who_is_told()) or "-"
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             return _BUGGY
 
     def __iter__(self) -> Iterator[str]:
@@ -137,12 +139,16 @@ def callWithLogger(logger: Any, func: Callable[..., T], *args: Any, **kw: Any) -
     """
     try:
         system = logger.logPrefix()
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # a CancelledError is one
         system = _BUGGY
         err(system=system)
     try:
         return callWithContext({"system": system}, func, *args, **kw)
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
         err(system=system)
         return None
 
@@ -282,7 +288,7 @@ def err(_stuff: object = None, _why: str | None = None, **kw: Any) -> None:
         _stuff = Failure()
     if isinstance(_stuff, Failure):
         msg(failure=_stuff, why=_why, isError=1, **kw)
-    elif isinstance(_stuff, Exception):
+    elif isinstance(_stuff, BaseException):
         msg(failure=Failure(_stuff), why=_why, isError=1, **kw)
     else:
         msg(repr(_stuff), why=_why, isError=1, **kw)

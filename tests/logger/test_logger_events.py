@@ -184,14 +184,24 @@ def test_text_has_time_system_message_and_traceback() -> None:
 
 
 class Grumpy:
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
     def __call__(self, event: LogEvent) -> None:
-        raise RuntimeError("not today")
+        raise self.error("not today")
 
 
-def test_an_observer_that_fails_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_goes_through_an_observer(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        LogPublisher(Grumpy(error))({"n": 1})
+
+
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+def test_an_observer_that_fails_does_not_stop_the_others(error: type[BaseException]) -> None:
     before: list[LogEvent] = []
     after: list[LogEvent] = []
-    grumpy = Grumpy()
+    grumpy = Grumpy(error)
     publisher = LogPublisher(before.append, grumpy, after.append)
     publisher({"n": 1})
     for seen in (before, after):

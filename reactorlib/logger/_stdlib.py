@@ -103,7 +103,10 @@ def hand_over(event: LogEvent, logger: logging.Logger, frame: FrameType | None) 
     if passing.to_logging or "log_record" in event:
         return
     level = event.get("log_level")
-    number = logging.INFO if level is None else _LEVELNO[level]
+    # What is no level is not to fail who logs; it counts as information.
+    number = logging.INFO
+    if isinstance(level, NamedConstant):
+        number = _LEVELNO.get(level, number)
     if not logger.isEnabledFor(number):
         return
     failure = event.get("log_failure")

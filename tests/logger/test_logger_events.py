@@ -130,6 +130,9 @@ class Unprintable:
         raise RuntimeError("no")
 
 
+KEYED = {"k": 3, "a().b": 4}
+
+
 @pytest.mark.parametrize(
     ("event", "text"),
     [
@@ -139,6 +142,8 @@ class Unprintable:
         ({"log_format": b"caf\xc3\xa9"}, "caf\xe9"),
         ({"log_format": "{x:04d} {x!r:>3}", "x": 7}, "0007   7"),
         ({"log_format": "{f()} {o.real} {d[k]}", "f": lambda: 1, "o": 2, "d": {"k": 3}}, "1 2 3"),
+        ({"log_format": "{f().real} {f().conjugate().imag!r}", "f": lambda: 1}, "1 0"),
+        ({"log_format": "{d.copy()[k].real} {d.copy().copy()[a().b]}", "d": KEYED}, "3 4"),
     ],
 )
 def test_messages(event: LogEvent, text: str) -> None:
@@ -147,7 +152,9 @@ def test_messages(event: LogEvent, text: str) -> None:
     assert formatEvent(eventFromJSON(eventAsJSON(dict(event)))) == text
 
 
-@pytest.mark.parametrize("format", ["{", "{missing}", b"\xff", 7, "{x}", "{x!z}", "{x.y}"])
+@pytest.mark.parametrize(
+    "format", ["{", "{missing}", b"\xff", 7, "{x}", "{x!z}", "{x.y}", "{x().y}", "{id()}"]
+)
 def test_what_cannot_be_shown_says_so(format: Any) -> None:
     text = formatEvent({"log_format": format, "x": Unprintable()})
     assert text.startswith(("Unable to format event", "MESSAGE LOST"))

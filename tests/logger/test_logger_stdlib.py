@@ -138,6 +138,14 @@ def test_levels_are_those_of_logging(records: list[logging.LogRecord]) -> None:
     assert [r.levelname for r in records] == ["ERROR", "CRITICAL"]
 
 
+@pytest.mark.parametrize("level", ["loud", 7, [], None])
+def test_what_is_no_level_counts_as_information(
+    records: list[logging.LogRecord], level: object
+) -> None:
+    globalLogPublisher({"log_format": "hello", "log_level": level, "log_namespace": "x"})
+    assert [(r.levelname, r.getMessage()) for r in records] == [("INFO", "hello")]
+
+
 @pytest.mark.parametrize("observer", ["new", "old"])
 def test_an_observer_for_logging_stands_in(records: list[logging.LogRecord], observer: str) -> None:
     """No event is handed over twice."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -429,6 +430,7 @@ class StdioOnnaStick:
         self.isError = isError
         self.encoding = encoding or sys.getdefaultencoding()
         self.buf = ""
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Nothing happens."""
@@ -451,7 +453,8 @@ class StdioOnnaStick:
 
     def write(self, data: str | bytes) -> None:
         """Log the lines that `data` completes."""
-        *lines, self.buf = (self.buf + self._text(data)).split("\n")
+        with self._lock:
+            *lines, self.buf = (self.buf + self._text(data)).split("\n")
         for line in lines:
             msg(line, printed=1, isError=self.isError)
 

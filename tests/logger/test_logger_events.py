@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, Self
 
 import pytest
 from hypothesis import given
@@ -37,6 +39,7 @@ from reactorlib.logger import (
     jsonFileLogObserver,
     textFileLogObserver,
 )
+from reactorlib.python import log
 from reactorlib.python.failure import Failure
 
 
@@ -294,6 +297,74 @@ def test_a_file_of_lines() -> None:
     file.close()
     with pytest.raises(ValueError, match="closed"):
         file.write("x")
+
+
+class Slow(str):
+    """Text; while it is put together with other text, something else is done."""
+
+    def __new__(cls, text: str, meanwhile: Callable[[], object]) -> Self:
+        self = super().__new__(cls, text)
+        self.meanwhile = meanwhile
+        return self
+
+    meanwhile: Callable[[], object]
+
+    def __radd__(self, other: str) -> str:
+        self.meanwhile()
+        return other + str(self)
+
+
+class Wanted:
+    """A lock that says when someone wants it."""
+
+    def __init__(self, wanted: Callable[[], object]) -> None:
+        self.wanted = wanted
+        self.lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self.wanted()
+        self.lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_what_two_threads_print_is_there_once(kind: str) -> None:
+    seen: list[str] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        seen.extend(event["message"])
+
+    if kind == "new":
+        file: Any = LoggingFile(Logger(observer=lambda event: seen.append(event["log_io"])))
+    else:
+        file = log.StdioOnnaStick()
+        log.addObserver(observe)
+    other_is_there = threading.Event()
+
+    def other() -> None:
+        file.write("three\n")
+        other_is_there.set()
+
+    thread = threading.Thread(target=other)
+
+    def begin() -> None:
+        thread.start()
+        assert other_is_there.wait(10)
+
+    def wanted() -> None:
+        if threading.current_thread() is thread:
+            other_is_there.set()
+
+    file._lock = Wanted(wanted)
+    file.write("one")
+    file.write(Slow(" two\n", begin))
+    thread.join(10)
+    if kind == "old":
+        log.removeObserver(observe)
+    assert seen in (["one two", "three"], ["three", "one two"])
 
 
 @pytest.mark.parametrize("kind", [io.StringIO, io.BytesIO])

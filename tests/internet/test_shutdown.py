@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,40 @@ def test_a_second_signal_waits_for_no_thread(loop_name: str, second: int) -> Non
     assert "again: ending now" in said
     assert ("the end\n" in said) == (second == signal.SIGINT)
     assert status == -second
+
+
+def test_a_second_signal_leaves_no_file_of_a_socket(loop_name: str, tmp_path: Path) -> None:
+    """It ends the wait for the ports, and not what they do to stop."""
+    process = child(
+        """
+        from reactorlib.internet.protocol import Factory, Protocol
+
+        class Told(Factory):
+            protocol = Protocol
+            noisy = False
+            def stopFactory(self):
+                say("stopped")
+
+        def hang():
+            say("waiting")
+            return Deferred()
+
+        _signals._SAME_SIGNAL = 0
+        reactor.listenUNIX(sys.argv[2], Told(), wantPID=True)
+        reactor.addSystemEventTrigger("before", "shutdown", hang)
+        reactor.callWhenRunning(say, "ready")
+        reactor.run(loop_factory=loops.new_event_loop)
+        """,
+        loop_name,
+        str(tmp_path / "s"),
+    )
+    read_until(process, "ready\n")
+    os.kill(process.pid, signal.SIGINT)
+    read_until(process, "waiting\n")
+    os.kill(process.pid, signal.SIGINT)
+    said, _ = ending(process)
+    assert "stopped\n" in said
+    assert os.listdir(tmp_path) == []
 
 
 def test_an_exception_in_a_trigger_holds_nothing_up_after_a_signal(loop_name: str) -> None:

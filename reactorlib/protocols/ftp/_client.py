@@ -38,7 +38,10 @@ class FTPClient(FTPClientBasic):
     Transfers and changes files.
 
     Each method returns a Deferred, which fails with `CommandFailed` if the
-    server says no, and with `ConnectionLost`. Paths are text.
+    server says no, with `ConnectionLost`, and in active mode with
+    `CannotListenError`. Paths are text, sent as Latin-1; with a character that
+    is not in it, or a carriage return, a method raises ValueError and sends
+    nothing.
 
     Args:
         username, password: of the login, which begins with the connection.
@@ -108,6 +111,7 @@ class FTPClient(FTPClientBasic):
 
     def _open_data(self, commands: Iterable[str], protocol: Any) -> Deferred[Any]:
         queue = [FTPCommand(text, public=1) for text in commands]
+        self._check(*(command.text for command in queue))
         opener = FTPCommand(self._opening_command(), public=1)
         undo: list[Callable[[], Any]] = []
 
@@ -119,8 +123,8 @@ class FTPClient(FTPClientBasic):
                     undo.append(connector.disconnect)
 
         def give_up(failure: Failure) -> Failure:
-            # What would have used the connection is not sent.
-            for command in queue:
+            # What would have used the connection is not sent, nor what would have opened it.
+            for command in (opener, *queue):
                 if command in self.actionQueue:
                     self.actionQueue.remove(command)
             for close in undo:
@@ -140,8 +144,9 @@ class FTPClient(FTPClientBasic):
         done.addErrback(_unwrap)
         done.addErrback(give_up)
         self.queueCommand(opener)
-        for command in queue:
-            self.queueCommand(command)
+        if not done.called:
+            for command in queue:
+                self.queueCommand(command)
         return done
 
     def _opening_command(self) -> str:
@@ -226,6 +231,7 @@ class FTPClient(FTPClientBasic):
         second.deferred.addCallbacks(
             lambda reply: None if done.called else done.callback((replies[0], reply)), refused
         )
+        self._check(first.text, second.text)
         self.queueCommand(first)
         self.queueCommand(second)
         return done

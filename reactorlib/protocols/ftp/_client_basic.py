@@ -99,29 +99,63 @@ class FTPClientBasic(LineReceiver):
             self.transport.write(line.encode(self._encoding) + self.delimiter)
 
     def sendNextCommand(self) -> None:
-        """Send the command whose turn it is."""
-        command = self.popCommandQueue()
-        if command is None:
+        """Send the command whose turn it is; one that cannot be sent fails, and is passed over."""
+        while (command := self.popCommandQueue()) is not None:
+            self.nextDeferred = command.deferred
+            try:
+                if command.text == "PORT":
+                    self.generatePortCommand(command)
+                self.sendLine(command.text)
+            except Exception:
+                failure = Failure()
+            else:
+                return
             self.nextDeferred = None
-            return
-        self.nextDeferred = command.deferred
-        if command.text == "PORT":
-            self.generatePortCommand(command)
-        self.sendLine(command.text)
+            # Whoever is told may queue commands: they are sent when all were told.
+            telling, self._telling = self._telling, True
+            try:
+                command.fail(failure)
+            finally:
+                self._telling = telling
+        self.nextDeferred = None
 
     def generatePortCommand(self, portCmd: FTPCommand) -> None:
         """Listen, and say where in the command. See `FTPClient`."""
         raise NotImplementedError("FTPClientBasic makes no data connections")
+
+    def _check(self, *texts: str) -> None:
+        """
+        See that commands can be sent, before anything of them is.
+
+        Raises:
+            ValueError: one cannot.
+        """
+        for text in texts:
+            if "\r" in text or "\n" in text:
+                raise ValueError("an FTP command is one line")
+            try:
+                text.encode(self._encoding)
+            except UnicodeEncodeError:
+                sendable = False
+            else:
+                sendable = True
+            if not sendable:
+                # Neither the text nor the error with the text in it: it may be a password.
+                raise ValueError(
+                    f"what follows {text.partition(' ')[0]} is not all in {self._encoding}, as FTP "
+                    "commands are sent: what the server takes for UTF-8 is to be given as "
+                    'text.encode().decode("latin-1")'
+                )
 
     def queueCommand(self, ftpCommand: FTPCommand) -> None:
         """
         Send a command when those before it have their replies.
 
         Raises:
-            ValueError: there is a line end in it.
+            ValueError: there is a line end in it, or a character that is not in
+                Latin-1.
         """
-        if "\r" in ftpCommand.text or "\n" in ftpCommand.text:
-            raise ValueError("an FTP command is one line")
+        self._check(ftpCommand.text)
         if self._failed:
             ftpCommand.fail(Failure(ConnectionLost("the FTP connection is lost")))
             return
@@ -139,7 +173,8 @@ class FTPClientBasic(LineReceiver):
             `ConnectionLost`.
 
         Raises:
-            ValueError: there is a line end in it.
+            ValueError: there is a line end in it, or a character that is not in
+                Latin-1.
         """
         queued = FTPCommand(command, public)
         self.queueCommand(queued)
@@ -156,7 +191,12 @@ class FTPClientBasic(LineReceiver):
         Args:
             username: the name.
             password: sent only if the server asks for it; None for none at all.
+
+        Raises:
+            ValueError: there is a line end in one, or a character that is not in
+                Latin-1.
         """
+        self._check(f"USER {username}", f"PASS {password}")
         user = self.queueStringCommand(f"USER {username}", public=0)
         user.addErrback(self.fail)
         if password is None:

@@ -32,6 +32,7 @@ class ProtocolWrapper(Protocol):
 
     def makeConnection(self, transport: Any) -> None:
         """Pass it on."""
+        super().makeConnection(transport)
         self.original.makeConnection(transport)
 
     def dataReceived(self, data: bytes) -> None:
@@ -40,8 +41,10 @@ class ProtocolWrapper(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Pass it on, and say so."""
-        self.original.connectionLost(reason)
-        _tell(self.deferred, reason)
+        try:
+            self.original.connectionLost(reason)
+        finally:
+            _tell(self.deferred, reason)
 
 
 def _tell(deferred: Deferred[Any], reason: Failure) -> None:

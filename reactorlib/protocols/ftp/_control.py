@@ -36,6 +36,9 @@ _log = logging.getLogger("reactorlib.protocols.ftp")
 _TELNET = re.compile(rb"(?:\xff[\xf0-\xfe])+")
 # How many commands may wait: more than any client sends ahead.
 _MAX_QUEUE = 64
+# How long the last replies may take to leave when a client is told to go, in seconds: enough for
+# any that reads them.
+_FAREWELL = 10.0
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -51,6 +54,10 @@ def command(
         return ensureDeferred(method(*args, **kwargs))
 
     return called
+
+
+def _ignore(failure: Failure) -> None:
+    """The connection is lost, of which others are told."""
 
 
 class Control(LineReceiver, TimeoutMixin):
@@ -79,6 +86,8 @@ class Control(LineReceiver, TimeoutMixin):
         self._pumping = False
         self._queue: deque[bytes] = deque()
         self._failures = 0
+        self._farewell: Any = None
+        self._choked = False  # the client does not read what it is told
 
     def _abort_transfer(self) -> None:
         """Break off what goes through the data connection."""
@@ -102,6 +111,9 @@ class Control(LineReceiver, TimeoutMixin):
         self._abort_transfer()
         self.cleanupDTP()
         self.setTimeout(None)
+        farewell, self._farewell = self._farewell, None
+        if farewell is not None and farewell.active():
+            farewell.cancel()
         logout, self.logout, self.shell = self.logout, None, None
         if logout is not None:
             maybeDeferred(logout).addErrback(
@@ -110,9 +122,18 @@ class Control(LineReceiver, TimeoutMixin):
         self.transport = None
 
     def timeoutConnection(self) -> None:
-        """Nothing was said for too long."""
+        """Nothing was said for too long: say so, and hang up whether it is read or not."""
+        if self._farewell is not None:
+            return
         self.reply(codes.SVC_NOT_AVAIL_CLOSING_CTRL_CNX)
+        # What waits could not be answered any more.
+        self._queue.clear()
+        self._farewell = self.callLater(_FAREWELL, self._hang_up)
         self.transport.loseConnection()
+
+    def _hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """No command is that long."""
@@ -140,6 +161,24 @@ class Control(LineReceiver, TimeoutMixin):
         if self.transport is not None:
             self.transport.write(printable(line) + self.delimiter)
 
+    def dataReceived(self, data: bytes) -> None:
+        """Commands come in: no more of them as long as the client does not read the replies."""
+        super().dataReceived(data)
+        drain = getattr(self.transport, "drain", None)
+        if drain is None or self._choked:
+            return
+        room = drain()
+        if not room.called:
+            self._choked = True
+            self.pauseProducing()
+        room.addCallbacks(self._has_room, _ignore)
+
+    def _has_room(self, _: object) -> None:
+        if self._choked:
+            self._choked = False
+            if len(self._queue) < _MAX_QUEUE and self.transport is not None:
+                self.resumeProducing()
+
     def lineReceived(self, line: bytes) -> None:
         """A command came in."""
         self.resetTimeout()
@@ -163,7 +202,7 @@ class Control(LineReceiver, TimeoutMixin):
                 self._do(self._queue.popleft())
         finally:
             self._pumping = False
-        if self.paused and not self._busy and self.transport is not None:
+        if self.paused and not (self._busy or self._choked) and self.transport is not None:
             self.resumeProducing()
 
     def _do(self, line: bytes) -> None:

@@ -73,17 +73,25 @@ class DataConnections(Control):
         factory.setTimeout(self.dtpTimeout)
         return factory
 
-    async def _passive(self, interface: str, reply: Callable[[int], None]) -> None:
+    async def _passive(self, interface: str, reply: Callable[[int], None]) -> str | None:
         """Listen, say where, and wait until the client is there."""
         factory = self._new_factory()
-        self.dtpPort = self.getDTPPort(factory, interface)
-        reply(self.dtpPort.getHost().port)
+        try:
+            self.dtpPort = self.getDTPPort(factory, interface)
+            reply(self.dtpPort.getHost().port)
+        except CannotListenError:
+            self.cleanupDTP()
+            return codes.CANT_OPEN_DATA_CNX
+        except Exception:
+            self.cleanupDTP()
+            raise
         try:
             await factory.deferred
         except errors.PortConnectionError:
             # PASV has its reply; the command that needs the connection is told.
             self._cannot_open = True
         self._stop_listening()
+        return None
 
     async def _active(self, host: str, port: int) -> str:
         """Connect to where the client says, if that is the client."""
@@ -104,13 +112,13 @@ class DataConnections(Control):
             raise errors.BadCmdSequenceError(f"may not send {command} after EPSV ALL")
 
     @command
-    async def ftp_PASV(self) -> None:
+    async def ftp_PASV(self) -> str | None:
         """Listen at an IPv4 address. RFC 959 section 4.1.2."""
         self._not_after_epsv_all("PASV")
         host = plain_host(self.transport.getHost().host)
         if ":" in host:
             raise errors.PASVIPv6NotImplementedError()
-        await self._passive(
+        return await self._passive(
             host, lambda port: self.reply(codes.ENTERING_PASV_MODE, encodeHostPort(host, port))
         )
 

@@ -101,17 +101,21 @@ class DTP(Protocol, TimeoutMixin):
         if isinstance(reason, Failure) and not reason.check(error.ConnectionDone):
             self._failure = self._failure or reason
         done, self._done = self._done, None
-        if done is not None:
-            self._end(done)
-        if not self.gone.called:
-            self.gone.callback(None)
+        try:
+            if done is not None:
+                self._end(done)
+        finally:
+            if not self.gone.called:
+                self.gone.callback(None)
 
     def _end(self, done: Deferred[None]) -> None:
         cons, self._cons = self._cons, None
         try:
             cons.unregisterProducer()
-        except OSError:
+        except Exception:
             self._failure = self._failure or Failure()
+        if done.called:
+            return  # it was cancelled
         if self._failure is None:
             done.callback(None)
         else:

@@ -50,10 +50,13 @@ class FTPFileListProtocol(LineReceiver):
         fileLinePattern: what a line looks like: a group for each key.
     """
 
+    # A line is looked at in a time that grows with its length alone, whatever a server sends. So
+    # there is one way only to part digits from a name, four at most to part spaces from a month,
+    # and no target of a link is looked for before the last CR that a name has to have in it.
     fileLinePattern = re.compile(
-        r"(?P<filetype>.)(?P<perms>.{9})\s+(?P<nlinks>\d*)\s*(?P<owner>\S+)\s+(?P<group>\S+)\s+"
-        r"(?P<size>\d+)\s+(?P<date>...\s+\d+\s+[\d:]+)\s"
-        r"(?P<filename>.+?)(?: -> (?P<linktarget>[^\r]*))?\r?"
+        r"(?P<filetype>.)(?P<perms>.{9})\s+(?:(?P<nlinks>\d++)\s*+)?(?P<owner>\S+)\s+"
+        r"(?P<group>\S+)\s+(?P<size>\d+)\s+(?!\s{5})(?P<date>...\s+\d+\s+[\d:]+)\s"
+        r"(?P<filename>(?>.*\r(?!\Z)|.).*?)(?: -> (?P<linktarget>[^\r]*+))?\r?"
     )
     delimiter = b"\n"
     _encoding = "latin-1"
@@ -79,8 +82,11 @@ class FTPFileListProtocol(LineReceiver):
         for key in ("filename", "linktarget"):
             if entry[key]:
                 entry[key] = entry[key].replace("\\ ", " ")
-        entry["size"] = int(entry["size"])
-        entry["nlinks"] = int(entry["nlinks"] or 0)
+        try:
+            entry["size"] = int(entry["size"])
+            entry["nlinks"] = int(entry["nlinks"] or 0)
+        except ValueError:
+            return None  # thousands of digits
         return entry
 
     def addFile(self, info: dict[str, Any]) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from reactorlib.internet.address import IPv4Address
+from reactorlib.internet.defer import CancelledError, Deferred
+from reactorlib.internet.error import CannotListenError
 from reactorlib.internet.protocol import Protocol
+from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
+from reactorlib.protocols.ftp import _client
 from reactorlib.python.failure import Failure
 
 from ._peers import LIMIT, Site, connect, vsftpd
@@ -110,6 +117,68 @@ async def test_with_our_server_by_ipv6(tmp_path: Path) -> None:
 async def test_with_vsftpd(tmp_path: Path, passive: int) -> None:
     async with vsftpd(tmp_path) as port:
         await talk(await connect("127.0.0.1", port, passive=passive))
+
+
+class Watch(Protocol):
+    """Says when something has come, and when nothing will any more."""
+
+    def __init__(self) -> None:
+        self.came: Deferred[None] = Deferred()
+        self.gone: Deferred[None] = Deferred()
+        self.error: Exception | None = None
+        self.size = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.size += len(data)
+        if not self.came.called:
+            self.came.callback(None)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.gone.callback(None)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+async def test_a_download_that_is_cancelled_is_closed(tmp_path: Path, passive: int) -> None:
+    site = Site(tmp_path)
+    try:
+        with open(site.home / "huge", "wb") as file:
+            file.truncate(1 << 30)
+        client = await site.client("alice", "wonder", passive=passive)
+        watch = Watch()
+        async with asyncio.timeout(LIMIT):
+            done = client.retrieveFile("huge", watch)
+            await watch.came
+            done.cancel()
+            with pytest.raises(CancelledError):
+                await done
+            await watch.gone
+            assert watch.size < 1 << 30
+            assert await client.getDirectory() == "/"
+        client.transport.loseConnection()
+    finally:
+        await site.close()
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+async def test_an_error_at_the_end_of_a_download_does_not_hold_it_up(
+    tmp_path: Path, passive: int, errors: Any
+) -> None:
+    """It is reported, as any error in `connectionLost`."""
+    site = Site(tmp_path)
+    try:
+        (site.home / "f").write_bytes(b"content")
+        client = await site.client("alice", "wonder", passive=passive)
+        watch = Watch()
+        watch.error = ZeroDivisionError()
+        async with asyncio.timeout(LIMIT):
+            await client.retrieveFile("f", watch)
+            assert await client.getDirectory() == "/"
+        assert errors.take() == [watch.error]
+        client.transport.loseConnection()
+    finally:
+        await site.close()
 
 
 class Script:
@@ -239,3 +308,120 @@ def test_a_line_of_a_listing(line: str, name: str | None, target: str | None) ->
     else:
         assert entry is not None
         assert (entry["filename"], entry["linktarget"]) == (name, target)
+
+
+def logged_in(passive: int = 1) -> tuple[ftp.FTPClient, StringTransport]:
+    """A client that has nothing to do, and what it writes from here on."""
+    client = ftp.FTPClient("alice", "wonder", passive=passive)
+    transport = StringTransport(
+        IPv4Address("TCP", "127.0.0.1", 5000), IPv4Address("TCP", "127.0.0.1", 21)
+    )
+    client.makeConnection(transport)
+    client.dataReceived(b"220 hello\r\n331 and the password\r\n230 come in\r\n200 fine\r\n")
+    transport.clear()
+    return client, transport
+
+
+#: Each method, with what cannot be sent somewhere in it.
+UNSENDABLE: dict[str, Callable[[ftp.FTPClient], object]] = {
+    "a command": lambda client: client.queueStringCommand("SITE \u65e5"),
+    "a directory": lambda client: client.makeDirectory("\u65e5\u672c"),
+    "a download": lambda client: client.retrieveFile("\u65e5", Collect()),
+    "a download, resumed": lambda client: client.retrieveFile("a\rb", Collect(), offset=5),
+    "an upload": lambda client: client.storeFile("a\rb"),
+    "a listing": lambda client: client.list("\u65e5", Collect()),
+    "the first of two names": lambda client: client.rename("a\rb", "c"),
+    "the second of two names": lambda client: client.rename("a", "\u65e5"),
+    "a name to log in by": lambda client: client.queueLogin("\u65e5", "x"),
+    "a password": lambda client: client.queueLogin("alice", "\u65e5"),
+}
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+@pytest.mark.parametrize("ask", UNSENDABLE.values(), ids=list(UNSENDABLE))
+def test_of_what_cannot_be_sent_nothing_is(
+    ask: Callable[[ftp.FTPClient], object], passive: int
+) -> None:
+    """Nor does it cost the connection, or what else is asked for."""
+    client, transport = logged_in(passive)
+    with pytest.raises(ValueError, match=r"one line|latin-1"):
+        ask(client)
+    assert transport.value() == b""
+    first = client.getDirectory()
+    with pytest.raises(ValueError, match=r"one line|latin-1"):
+        ask(client)  # while another is under way
+    second = client.getDirectory()
+    client.dataReceived(b'257 "/a"\r\n257 "/b"\r\n')
+    assert (outcome(first), outcome(second)) == ("/a", "/b")
+    assert transport.value() == b"PWD\r\nPWD\r\n"
+    assert not transport.disconnecting
+
+
+async def test_a_name_in_utf_8_is_given_as_the_error_says(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    try:
+        client = await site.client("alice", "wonder")
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(ValueError, match=r'text.encode\(\).decode\("latin-1"\)'):
+                client.makeDirectory("\u65e5\u672c")
+            await client.makeDirectory("\u65e5\u672c".encode().decode("latin-1"))
+        assert (site.home / "\u65e5\u672c").is_dir()
+        client.transport.loseConnection()
+    finally:
+        await site.close()
+
+
+def outcome(deferred: Deferred[Any]) -> Any:
+    """What a Deferred has, or the type of its failure; it must have fired."""
+    got: list[Any] = []
+    deferred.addCallbacks(got.append, lambda failure: got.append(failure.type))
+    (result,) = got
+    return result
+
+
+def test_an_error_about_a_password_does_not_say_it() -> None:
+    client, _ = logged_in()
+    with pytest.raises(ValueError, match="PASS") as caught:
+        client.queueLogin("alice", "secret\u65e5")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("busy", [False, True])
+@pytest.mark.parametrize("upload", [False, True])
+def test_a_client_that_cannot_listen(
+    monkeypatch: pytest.MonkeyPatch, busy: bool, upload: bool
+) -> None:
+    """In active mode that transfer fails, and is not asked for; the client goes on."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CannotListenError("127.0.0.1", 0, OSError(24, "too many open files"))
+
+    client, transport = logged_in(passive=0)
+    monkeypatch.setattr(_client, "_reactor", SimpleNamespace(listenTCP=refuse))
+    before = [client.getDirectory()] if busy else []
+    done = client.storeFile("f") if upload else (client.retrieveFile("f", Collect(), offset=5),)
+    told: list[Deferred[str]] = []
+
+    def ask_again(failure: Failure) -> Failure:
+        told.append(client.getDirectory())
+        return failure
+
+    done[-1].addErrback(ask_again)
+    after = client.getDirectory()
+    client.dataReceived(b'257 "/"\r\n' * (2 + busy))
+    assert [outcome(d) for d in (*before, *told, after)] == ["/"] * (2 + busy)
+    assert [outcome(d) for d in done] == [CannotListenError] * len(done)
+    assert transport.value() == b"PWD\r\n" * (2 + busy)
+
+
+@pytest.mark.parametrize("passive", [1, 0])
+def test_a_transfer_taken_back_before_its_turn_is_not_asked_for(passive: int) -> None:
+    client, transport = logged_in(passive)
+    first = client.getDirectory()
+    done = client.retrieveFile("f", Collect())
+    done.cancel()
+    second = client.getDirectory()
+    client.dataReceived(b'257 "/a"\r\n257 "/b"\r\n')
+    assert [outcome(d) for d in (first, done, second)] == ["/a", CancelledError, "/b"]
+    assert transport.value() == b"PWD\r\nPWD\r\n"

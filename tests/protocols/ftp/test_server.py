@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator, Callable
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reactorlib.internet import reactor
-from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer import CancelledError, Deferred, succeed
+from reactorlib.internet.protocol import Protocol
+from reactorlib.internet.task import Clock
+from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import ftp
+from reactorlib.protocols.ftp import _control
 
 from ._peers import Raw, Site, run
 
@@ -303,14 +310,69 @@ async def test_an_upload_that_breaks_is_not_complete(site: Site, raw: Raw) -> No
     _, writer = await asyncio.open_connection(host, port)
     assert (await raw("STOR f")).startswith("125 ")
     writer.write(b"half")
-    import socket
-    import struct
-
     writer.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
     )
     writer.transport.abort()
     assert (await raw.read()).startswith("426 ")
+
+
+class Broken:
+    """A file that takes everything, and cannot be ended."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def receive(self) -> Broken:
+        return self
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def unregisterProducer(self) -> None:
+        raise ZeroDivisionError("the consumer's own")
+
+
+@pytest.mark.parametrize("kind", ["I", "A"])
+async def test_an_upload_that_cannot_be_ended_does_not_hold_up_the_rest(
+    site: Site, raw: Raw, errors: Any, kind: str
+) -> None:
+    await raw.login()
+    assert (await raw(f"TYPE {kind}")).startswith("200 ")
+    file = Broken()
+    site.served[-1].shell.openForWriting = lambda _: succeed(file)
+    host, port = ftp.decodeHostPort((await opened(raw, "PASV"))[4:])
+    _, writer = await asyncio.open_connection(host, port)
+    assert (await raw("STOR f")).startswith("125 ")
+    writer.write(b"content")
+    writer.close()
+    assert (await raw.read()).startswith("426 ")
+    assert await raw("NOOP") == "200 Command OK"
+    assert file.closed
+    (error,) = errors.take()
+    assert isinstance(error, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_end_of_a_data_connection_is_always_told(cancelled: bool) -> None:
+    """Whatever the consumer does, and if nobody waits for it any more."""
+    connection = ftp.DTP()
+    connection.factory = ftp.DTPFactory(connection)
+    connection.makeConnection(StringTransport())
+    got: list[object] = []
+    done = connection.registerConsumer(Broken())
+    done.addErrback(lambda failure: got.append(failure.type))
+    if cancelled:
+        done.cancel()
+    connection.connectionLost()
+    assert connection.gone.called
+    assert got == [CancelledError if cancelled else ZeroDivisionError]
 
 
 @pytest.mark.parametrize("then", ["PASV", "ABOR"])
@@ -353,6 +415,50 @@ async def test_a_data_connection_is_waited_for_for_some_time(site: Site, raw: Ra
     assert [answer[:3] for answer in answers] == ["227", "425", "200"]
 
 
+@pytest.fixture
+def door() -> Iterator[int]:
+    """A port in use."""
+    # EPSV listens at the addresses of both families.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["PASV", "EPSV"])
+async def test_no_port_is_free(site: Site, raw: Raw, door: int, errors: Any, command: str) -> None:
+    """It is said at once, and nothing else comes of it."""
+    await raw.login()
+    served = site.served[-1]
+    served.passivePortRange = range(door, door + 1)
+    assert await raw(command) == "425 Can't open data connection."
+    # Nobody waits for a connection any more: neither a time limit nor ABOR ends the wait.
+    assert served.dtpFactory is None
+    assert await raw("ABOR") == "226 Abort successful"
+    assert (await raw("RETR f")).startswith("503 ")
+    served.passivePortRange = range(1)
+    assert (await raw(command))[:3] == {"PASV": "227", "EPSV": "229"}[command]
+
+
+async def test_a_client_is_told_that_no_port_is_free(site: Site, door: int) -> None:
+    site.factory.passivePortRange = range(door, door + 1)
+    client = await site.client("alice", "wonder")
+    async with asyncio.timeout(20):
+        with pytest.raises(ftp.CommandFailed, match="425"):
+            await client.nlst("", Protocol())
+        assert await client.getDirectory() == "/"
+    client.transport.loseConnection()
+
+
+async def test_what_listens_may_fail_otherwise(site: Site, raw: Raw, errors: Any) -> None:
+    await raw.login()
+    served = site.served[-1]
+    served.listenFactory = lambda *_, **__: 1 / 0
+    assert (await raw("PASV")).startswith("550 ")
+    (error,) = errors.take()
+    assert isinstance(error, ZeroDivisionError)
+    assert served.dtpFactory is None
+    assert await raw("ABOR") == "226 Abort successful"
+
+
 async def test_a_transfer_that_stands_still_ends(site: Site, raw: Raw) -> None:
     await raw.login()
     site.served[-1].transferTimeout = 0.05
@@ -369,6 +475,116 @@ async def test_a_client_that_says_nothing_is_told_to_go(site: Site) -> None:
     assert (await raw.read()).startswith("421 ")
     assert await raw.read() == ""
     await raw.close()
+
+
+async def deaf(site: Site) -> socket.socket:
+    """Somebody who has read the greeting, and reads nothing more."""
+    loop = asyncio.get_running_loop()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", site.number))
+    assert (await loop.sock_recv(client, 4096)).startswith(b"220 ")
+    return client
+
+
+def hung_up(site: Site) -> Deferred[None]:
+    """Fires when the server has lost the last client, or let go of it."""
+    gone: Deferred[None] = Deferred()
+    served = site.served[-1]
+    lost = served.connectionLost
+
+    def connection_lost(reason: Any) -> None:
+        lost(reason)
+        gone.callback(None)
+
+    served.connectionLost = connection_lost
+    return gone
+
+
+async def test_a_client_that_reads_nothing_is_hung_up_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has not read would else keep the connection for ever."""
+    monkeypatch.setattr(_control, "_FAREWELL", 0.01)
+    client = await deaf(site)
+    gone = hung_up(site)
+    served = site.served[-1]
+    served.transport.write(bytes(1 << 24))  # more than the sockets hold
+    served.setTimeout(0.01)
+    async with asyncio.timeout(20):
+        await gone
+    client.close()
+
+
+async def test_who_does_not_read_replies_gets_no_more_of_them(site: Site, raw: Raw) -> None:
+    """What waits for such a client is bounded, and comes when it reads."""
+    served = site.served[-1]
+    served.FEATURES = ["x" * 1000] * 5
+    paused: Deferred[None] = Deferred()
+    pause = served.pauseProducing
+
+    def pause_producing() -> None:
+        pause()
+        if not paused.called:
+            paused.callback(None)
+
+    served.pauseProducing = pause_producing
+    raw.writer.write(b"FEAT\r\n" * 4000)  # the replies are more than the sockets hold
+    async with asyncio.timeout(20):
+        await paused
+    assert served.paused
+    raw.writer.write(b"NOOP\r\n" * 10)
+    for _ in range(4000):
+        assert await raw.read() == "211 End"
+    for _ in range(10):
+        assert (await raw.read()).startswith("530 ")
+    assert not served.paused
+
+
+def silent(limit: float | None = 600) -> tuple[ftp.FTP, StringTransport, Clock]:
+    """A server's end, and the time that passes there."""
+    clock = Clock()
+    served = ftp.FTP()
+    served.factory = ftp.FTPFactory()
+    served.timeOut = limit
+    served.callLater = clock.callLater  # type: ignore[assignment,method-assign]
+    transport = StringTransport()
+    served.makeConnection(transport)
+    transport.clear()
+    return served, transport, clock
+
+
+def test_a_silent_client_has_some_time_to_go() -> None:
+    served, transport, clock = silent()
+    clock.advance(599)
+    served.dataReceived(b"NOOP\r\n")
+    transport.clear()
+    clock.advance(599)
+    assert not transport.disconnecting
+    clock.advance(1)
+    assert transport.value().startswith(b"421 ")
+    assert transport.disconnecting
+    clock.advance(5)
+    served.dataReceived(b"NOOP\r\n")  # too late
+    clock.advance(4)
+    assert not transport.disconnected
+    clock.advance(1)
+    assert transport.disconnected
+    served.connectionLost()
+    assert clock.getDelayedCalls() == []
+    assert transport.value().count(b"\r\n") == 1
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_of_a_client_that_goes_nothing_stays(told: bool) -> None:
+    served, transport, clock = silent()
+    if told:
+        clock.advance(600)
+    served.connectionLost()
+    assert clock.getDelayedCalls() == []
+    clock.advance(10)
+    assert not transport.disconnected
 
 
 async def test_there_may_be_too_many(site: Site, raw: Raw) -> None:

@@ -71,8 +71,18 @@ class _ToThread:
                 )
 
     def _fire(self, well: bool, result: Any) -> None:
-        if not self.outcome.called:
-            (self.outcome.callback if well else self.outcome.errback)(result)
+        if self.outcome.called:
+            return
+        if well and isinstance(result, Deferred):
+            well = False
+            result = Failure(
+                TypeError(
+                    f"what was called in a thread returned {result!r}, which is the reactor's: "
+                    "call that in the reactor's thread, or wait for it in this one with "
+                    "blockingCallFromThread()"
+                )
+            )
+        (self.outcome.callback if well else self.outcome.errback)(result)
 
 
 def deferToThreadPool(
@@ -91,7 +101,8 @@ def deferToThreadPool(
         f: what to call there, in a copy of today's context.
 
     Returns:
-        a Deferred with what `f` returns or raises. Cancelling it takes `f` back
+        a Deferred with what `f` returns or raises; with `TypeError` if that is a
+        Deferred, which belongs to the reactor's thread. Cancelling it takes `f` back
         if it has not begun. What has begun cannot be stopped: the Deferred fails
         with `CancelledError` at once, and what comes of `f` is dropped.
 

@@ -8,6 +8,7 @@ the objects themselves are no longer, as after a journey through JSON.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from string import Formatter
@@ -26,6 +27,9 @@ __all__ = [
 
 aFormatter = Formatter()
 
+#: A call, which ends an attribute's name; and, to be passed over, what stands in brackets.
+_CALL = re.compile(r"\[[^]]*]|\(\)(?=[.\[]|$)")
+
 
 class KeyFlattener:
     """Makes of each expression in one format a key that no other there has."""
@@ -42,10 +46,22 @@ class KeyFlattener:
 
 
 def field_value(name: str, fields: Mapping[str, Any]) -> Any:
-    """What an expression means: attributes, items and, at its end, `()` for a call."""
-    called = name.endswith("()")
-    value, _ = aFormatter.get_field(name[:-2] if called else name, (), fields)
-    return value() if called else value
+    """What an expression means: attributes, items and, after a name, `()` for a call."""
+    if "()" not in name:
+        return aFormatter.get_field(name, (), fields)[0]
+    start, value = 0, None
+    for match in _CALL.finditer(name):
+        if match[0] == "()":
+            value = _part(value, name[start : match.start()], start, fields)()
+            start = match.end()
+    return _part(value, name[start:], start, fields) if start < len(name) else value
+
+
+def _part(value: Any, expression: str, start: int, fields: Mapping[str, Any]) -> Any:
+    """What an expression means: of `fields` at the start, and later of what a call gave."""
+    if not start:
+        return aFormatter.get_field(expression, (), fields)[0]
+    return aFormatter.get_field(f"0{expression}", (value,), {})[0]
 
 
 def _fields(format: str) -> Iterator[tuple[str, str, str | None, str, str]]:

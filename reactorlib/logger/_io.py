@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
 from collections.abc import Iterable
 from io import UnsupportedOperation
@@ -16,7 +17,7 @@ __all__ = ["LoggingFile"]
 
 class LoggingFile:
     """
-    Looks like a text file that is written to; each full line becomes an event.
+    Looks like a text file that is written to, by any thread; each full line becomes an event.
 
     The event's format is `{log_io}`, and `log_io` is the line. Bytes are decoded.
     """
@@ -34,6 +35,8 @@ class LoggingFile:
         self.log = logger
         self._encoding = encoding or sys.getdefaultencoding()
         self._partial = ""
+        # Not held while lines are logged; the same thread may come again, in a finalizer.
+        self._lock = threading.RLock()
         self._closed = False
 
     @property
@@ -104,7 +107,8 @@ class LoggingFile:
         if self._closed:
             raise ValueError("I/O operation on closed file")
         text = message.decode(self._encoding) if isinstance(message, bytes) else message
-        *lines, self._partial = (self._partial + text).split("\n")
+        with self._lock:
+            *lines, self._partial = (self._partial + text).split("\n")
         for line in lines:
             self.log.emit(self.level, "{log_io}", log_io=line)
 

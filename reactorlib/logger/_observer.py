@@ -57,7 +57,9 @@ class LogPublisher:
                 trace.append((self, observer))
             try:
                 observer(event)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # a CancelledError is one
                 broken.append((observer, Failure()))
         for observer, failure in broken:
             log = self._errorLoggerForObserver(observer)

@@ -103,7 +103,10 @@ def hand_over(event: LogEvent, logger: logging.Logger, frame: FrameType | None) 
     if passing.to_logging or "log_record" in event:
         return
     level = event.get("log_level")
-    number = logging.INFO if level is None else _LEVELNO[level]
+    # What is no level is not to fail who logs; it counts as information.
+    number = logging.INFO
+    if isinstance(level, NamedConstant):
+        number = _LEVELNO.get(level, number)
     if not logger.isEnabledFor(number):
         return
     failure = event.get("log_failure")
@@ -195,7 +198,9 @@ class PublishingHandler(logging.Handler):
         passing.to_observers = True
         try:
             self.publisher(_event(record, exception))
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             self.handleError(record)
         finally:
             passing.to_observers = False

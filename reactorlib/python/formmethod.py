@@ -345,10 +345,8 @@ class Boolean(Argument):
     """Yes or no."""
 
     def coerce(self, inVal: Any) -> int:
-        """1, or 0 of "", "no", "off" and "false"."""
-        if not inVal:
-            return 0
-        return int(str(inVal).strip().lower() not in ("", "0", "no", "off", "false"))
+        """1, or 0 of "", "0", "n", "no", "f" and "false", and of whatever is false in Python."""
+        return int(bool(inVal) and str(inVal).lower() not in ("0", "n", "no", "f", "false"))
 
 
 class File(Argument):

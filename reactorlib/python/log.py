@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -94,7 +95,9 @@ class _Ambient(Mapping[str, Any]):
             raise KeyError(key)
         try:
             return (_report.who_is_told and _report.who_is_told()) or "-"
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             return _BUGGY
 
     def __iter__(self) -> Iterator[str]:
@@ -137,12 +140,16 @@ def callWithLogger(logger: Any, func: Callable[..., T], *args: Any, **kw: Any) -
     """
     try:
         system = logger.logPrefix()
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # a CancelledError is one
         system = _BUGGY
         err(system=system)
     try:
         return callWithContext({"system": system}, func, *args, **kw)
-    except Exception:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
         err(system=system)
         return None
 
@@ -282,7 +289,7 @@ def err(_stuff: object = None, _why: str | None = None, **kw: Any) -> None:
         _stuff = Failure()
     if isinstance(_stuff, Failure):
         msg(failure=_stuff, why=_why, isError=1, **kw)
-    elif isinstance(_stuff, Exception):
+    elif isinstance(_stuff, BaseException):
         msg(failure=Failure(_stuff), why=_why, isError=1, **kw)
     else:
         msg(repr(_stuff), why=_why, isError=1, **kw)
@@ -423,6 +430,7 @@ class StdioOnnaStick:
         self.isError = isError
         self.encoding = encoding or sys.getdefaultencoding()
         self.buf = ""
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Nothing happens."""
@@ -445,7 +453,8 @@ class StdioOnnaStick:
 
     def write(self, data: str | bytes) -> None:
         """Log the lines that `data` completes."""
-        *lines, self.buf = (self.buf + self._text(data)).split("\n")
+        with self._lock:
+            *lines, self.buf = (self.buf + self._text(data)).split("\n")
         for line in lines:
             msg(line, printed=1, isError=self.isError)
 

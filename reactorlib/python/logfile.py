@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import logging
 import operator
 import os
 import stat
@@ -17,7 +18,12 @@ import threading
 import time
 from typing import IO, Any, Self
 
+from reactorlib.python._report import report
+from reactorlib.python.failure import Failure
+
 __all__ = ["BaseLogFile", "DailyLogFile", "LogFile", "LogReader"]
+
+_log = logging.getLogger("reactorlib.python.logfile")
 
 
 class BaseLogFile:
@@ -38,6 +44,8 @@ class BaseLogFile:
         else:
             self.defaultMode = defaultMode
         self.closed = False
+        self._rotating = False
+        self._failing = False
         self._lock = threading.RLock()
         self._openFile()
 
@@ -66,14 +74,33 @@ class BaseLogFile:
         self._file.seek(0, os.SEEK_END)
 
     def write(self, data: str | bytes) -> None:
-        """Append; text is written as UTF-8. Rotates first, if it is time."""
+        """
+        Append; text is written as UTF-8. Rotates first, if it is time.
+
+        A rotation that fails is reported, and tried again with the next write.
+        """
         if isinstance(data, str):
             data = data.encode("utf-8")
         with self._lock:
-            if self.shouldRotate():
+            if not self._rotating and self.shouldRotate():
                 self.flush()
-                self.rotate()
+                self._rotate_or_report()
             self._append(data)
+
+    def _rotate_or_report(self) -> None:
+        """Rotate; where that fails, say so once, and go on in the file there is."""
+        # The report may be written to this very file.
+        self._rotating = True
+        try:
+            self.rotate()
+        except OSError:
+            if not self._failing:
+                self._failing = True
+                report(_log, f"{self.path!r} cannot be rotated, and grows on", Failure())
+        else:
+            self._failing = False
+        finally:
+            self._rotating = False
 
     def _append(self, data: bytes) -> None:
         view = memoryview(data)

@@ -279,6 +279,11 @@ class QueueMethod:
         self.calls.append((self.name, args))
 
 
+def _is_prefixed(name: str, prefix: str) -> bool:
+    """Whether a name begins with a prefix, and goes on."""
+    return name.startswith(prefix) and name != prefix
+
+
 def addMethodNamesToDict(
     classObj: type[Any], dict: dict[str, int], prefix: str, baseClass: type[Any] | None = None
 ) -> None:
@@ -296,7 +301,7 @@ def addMethodNamesToDict(
         addMethodNamesToDict(base, dict, prefix, baseClass)
     if baseClass is None or baseClass in classObj.__bases__:
         for name, method in vars(classObj).items():
-            if isinstance(method, types.FunctionType) and name.startswith(prefix):
+            if isinstance(method, types.FunctionType) and _is_prefixed(name, prefix):
                 dict[name[len(prefix) :]] = 1
 
 
@@ -324,7 +329,7 @@ def accumulateMethods(
     for base in cls.__bases__:
         accumulateMethods(obj, dict, prefix, base)
     for name, method in vars(cls).items():
-        if isinstance(method, types.FunctionType) and name.startswith(prefix):
+        if isinstance(method, types.FunctionType) and _is_prefixed(name, prefix):
             dict[name[len(prefix) :]] = getattr(obj, name)
 
 

@@ -23,6 +23,7 @@ class ListenFDs:
     Args:
         descriptors: their numbers, in the order in which they were configured.
         names: the name of each (`FileDescriptorName=`); there may be none.
+            The environment's are "unknown" where it has none.
     """
 
     __slots__ = ("_descriptors", "_names")
@@ -59,7 +60,9 @@ class ListenFDs:
             return cls((), ())
         if not mine or count < 0:
             return cls((), ())
-        names = environ.get("LISTEN_FDNAMES", "").split(":") if count else []
+        # As sd_listen_fds_with_names(3) names what came without names.
+        given = environ.get("LISTEN_FDNAMES")
+        names = ["unknown"] * count if given is None else given.split(":") if count else []
         for name in _VARIABLES:
             environ.pop(name, None)
         return cls(range(start, start + count), names)

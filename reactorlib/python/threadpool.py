@@ -133,7 +133,8 @@ class _Crew:
     def _next(self) -> _Work | None:
         """Wait for something to do; None to end."""
         with self.lock:
-            if self.leaving:
+            # One that is to leave may be the only one: it works off what waits first.
+            if self.leaving and not self.backlog:
                 self.leaving -= 1
                 self.size -= 1
                 return None
@@ -433,17 +434,21 @@ class ThreadPool:
             gone: called when the threads are gone, in the last one, or at once.
             forget: whether to leave the work that waits undone.
         """
-        crew, self._crew = self._crew, _Crew()
+        crew, fresh = self._crew, _Crew()
         with crew.lock:
-            self.joined = True
-            self.started = False
+            # What is given meanwhile comes before this, and is done, or after it, and is refused.
+            if self._crew is crew:
+                self.joined = True
+                self.started = False
+                self._crew = fresh
+                if self._forgotten is not None:
+                    self._forgotten.detach()
             if forget:
                 crew.backlog.clear()
-            crew.gone = gone
+            if gone is not None:
+                crew.gone = gone
             nobody = not crew.living
             crew.end()
-        if self._forgotten is not None:
-            self._forgotten.detach()
         if nobody and gone is not None:
             gone()
         return crew

@@ -19,6 +19,20 @@ def _escaped(text: str | bytes, safe: str) -> str:
     return quote(text, safe=safe)
 
 
+def _without_dots(path: str) -> str:
+    """An absolute path without "." and "..": RFC 3986 section 5.2.4."""
+    segments: list[str] = []
+    _, *given = path.split("/")
+    for segment in given:
+        if segment == "..":
+            del segments[-1:]
+        elif segment != ".":
+            segments.append(segment)
+    if given[-1] in (".", ".."):
+        segments.append("")
+    return "/" + "/".join(segments)
+
+
 class URLPath:
     """
     A URL that can be changed.
@@ -173,7 +187,14 @@ class URLPath:
     def click(self, st: str | bytes) -> URLPath:
         """The URL that a link leads to: RFC 3986 section 5."""
         link = quote(st, safe=_IN_QUERY + "#[]")
-        return type(self).fromString(urljoin(str(self), link))
+        scheme, netloc, path, query, fragment = urlsplit(link)
+        if scheme or netloc or not path or path.startswith("/"):
+            return type(self).fromString(urljoin(str(self), link))
+        # urljoin() would lose empty segments, of which RFC 3986 says nothing special.
+        path = _without_dots(f"{self._path.rpartition('/')[0]}/{path}")
+        return type(self).fromString(
+            urlunsplit((self._scheme, self._netloc, path, query, fragment))
+        )
 
     def __str__(self) -> str:
         return urlunsplit((self._scheme, self._netloc, self._path, self._query, self._fragment))

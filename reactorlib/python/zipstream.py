@@ -205,7 +205,12 @@ def _unpack(entry: _FileEntry, path: str, chunksize: int) -> Iterator[int]:
     with entry, open(path, "wb") as file:
         done = 0
         while True:
-            file.write(entry.read(chunksize))
+            data = entry.read(chunksize)
+            if not data and entry.tell() < entry.length:
+                raise zipfile.BadZipFile(
+                    f"{path!r}: the archive has {entry.tell()} of its {entry.length} bytes"
+                )
+            file.write(data)
             done += 1
             yield done
             if entry.tell() >= entry.length:

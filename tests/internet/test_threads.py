@@ -23,7 +23,7 @@ from reactorlib.internet import reactor
 from reactorlib.internet._current import current_reactor
 from reactorlib.internet._reactor._threads import Answer
 from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
-from reactorlib.internet.defer import CancelledError, Deferred, ensureDeferred, fail
+from reactorlib.internet.defer import CancelledError, Deferred, ensureDeferred, fail, succeed
 from reactorlib.internet.error import ReactorNotRunning
 from reactorlib.internet.interfaces import (
     IReactorFromThreads,
@@ -133,6 +133,14 @@ async def test_deferToThread_fails_with_what_the_function_raises() -> None:
         with pytest.raises(ZeroDivisionError, match="here") as caught:
             await deferToThread(work)
     assert "in work" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.timeout(20)
+async def test_a_deferred_from_a_thread_is_an_error_that_says_what_to_do(errors: Any) -> None:
+    """Promise 11: it never hangs."""
+    async with reactor:
+        with pytest.raises(TypeError, match=r"returned <Deferred.*blockingCallFromThread\(\)"):
+            await deferToThread(lambda: succeed(5))
 
 
 async def test_the_deferred_fires_in_the_reactors_thread_and_in_the_makers_context() -> None:

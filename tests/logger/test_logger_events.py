@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, Self
 
 import pytest
 from hypothesis import given
@@ -37,6 +39,7 @@ from reactorlib.logger import (
     jsonFileLogObserver,
     textFileLogObserver,
 )
+from reactorlib.python import log
 from reactorlib.python.failure import Failure
 
 
@@ -130,6 +133,9 @@ class Unprintable:
         raise RuntimeError("no")
 
 
+KEYED = {"k": 3, "a().b": 4}
+
+
 @pytest.mark.parametrize(
     ("event", "text"),
     [
@@ -139,6 +145,8 @@ class Unprintable:
         ({"log_format": b"caf\xc3\xa9"}, "caf\xe9"),
         ({"log_format": "{x:04d} {x!r:>3}", "x": 7}, "0007   7"),
         ({"log_format": "{f()} {o.real} {d[k]}", "f": lambda: 1, "o": 2, "d": {"k": 3}}, "1 2 3"),
+        ({"log_format": "{f().real} {f().conjugate().imag!r}", "f": lambda: 1}, "1 0"),
+        ({"log_format": "{d.copy()[k].real} {d.copy().copy()[a().b]}", "d": KEYED}, "3 4"),
     ],
 )
 def test_messages(event: LogEvent, text: str) -> None:
@@ -147,7 +155,9 @@ def test_messages(event: LogEvent, text: str) -> None:
     assert formatEvent(eventFromJSON(eventAsJSON(dict(event)))) == text
 
 
-@pytest.mark.parametrize("format", ["{", "{missing}", b"\xff", 7, "{x}", "{x!z}", "{x.y}"])
+@pytest.mark.parametrize(
+    "format", ["{", "{missing}", b"\xff", 7, "{x}", "{x!z}", "{x.y}", "{x().y}", "{id()}"]
+)
 def test_what_cannot_be_shown_says_so(format: Any) -> None:
     text = formatEvent({"log_format": format, "x": Unprintable()})
     assert text.startswith(("Unable to format event", "MESSAGE LOST"))
@@ -184,14 +194,24 @@ def test_text_has_time_system_message_and_traceback() -> None:
 
 
 class Grumpy:
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+
     def __call__(self, event: LogEvent) -> None:
-        raise RuntimeError("not today")
+        raise self.error("not today")
 
 
-def test_an_observer_that_fails_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_goes_through_an_observer(error: type[BaseException]) -> None:
+    with pytest.raises(error):
+        LogPublisher(Grumpy(error))({"n": 1})
+
+
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+def test_an_observer_that_fails_does_not_stop_the_others(error: type[BaseException]) -> None:
     before: list[LogEvent] = []
     after: list[LogEvent] = []
-    grumpy = Grumpy()
+    grumpy = Grumpy(error)
     publisher = LogPublisher(before.append, grumpy, after.append)
     publisher({"n": 1})
     for seen in (before, after):
@@ -277,6 +297,74 @@ def test_a_file_of_lines() -> None:
     file.close()
     with pytest.raises(ValueError, match="closed"):
         file.write("x")
+
+
+class Slow(str):
+    """Text; while it is put together with other text, something else is done."""
+
+    def __new__(cls, text: str, meanwhile: Callable[[], object]) -> Self:
+        self = super().__new__(cls, text)
+        self.meanwhile = meanwhile
+        return self
+
+    meanwhile: Callable[[], object]
+
+    def __radd__(self, other: str) -> str:
+        self.meanwhile()
+        return other + str(self)
+
+
+class Wanted:
+    """A lock that says when someone wants it."""
+
+    def __init__(self, wanted: Callable[[], object]) -> None:
+        self.wanted = wanted
+        self.lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self.wanted()
+        self.lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_what_two_threads_print_is_there_once(kind: str) -> None:
+    seen: list[str] = []
+
+    def observe(event: dict[str, Any]) -> None:
+        seen.extend(event["message"])
+
+    if kind == "new":
+        file: Any = LoggingFile(Logger(observer=lambda event: seen.append(event["log_io"])))
+    else:
+        file = log.StdioOnnaStick()
+        log.addObserver(observe)
+    other_is_there = threading.Event()
+
+    def other() -> None:
+        file.write("three\n")
+        other_is_there.set()
+
+    thread = threading.Thread(target=other)
+
+    def begin() -> None:
+        thread.start()
+        assert other_is_there.wait(10)
+
+    def wanted() -> None:
+        if threading.current_thread() is thread:
+            other_is_there.set()
+
+    file._lock = Wanted(wanted)
+    file.write("one")
+    file.write(Slow(" two\n", begin))
+    thread.join(10)
+    if kind == "old":
+        log.removeObserver(observe)
+    assert seen in (["one two", "three"], ["three", "one two"])
 
 
 @pytest.mark.parametrize("kind", [io.StringIO, io.BytesIO])

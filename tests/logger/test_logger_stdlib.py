@@ -97,11 +97,53 @@ def test_messages_of_python_log_are_records(records: list[logging.LogRecord]) ->
     assert [r.system for r in records] == ["-", "-", "here"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("error", [LookupError, asyncio.CancelledError])
+def test_python_log_takes_any_exception(
+    records: list[logging.LogRecord], error: type[BaseException]
+) -> None:
+    class Prefixed(log.Logger):
+        def logPrefix(self) -> str:
+            raise error("no name")
+
+    def fail() -> None:
+        raise error("no result")
+
+    log.err(error("told"), "this failed")
+    assert log.callWithLogger(Prefixed(), fail) is None
+    assert [r.exc_info and repr(r.exc_info[1]) for r in records] == [
+        f"{error.__name__}('{text}')" for text in ("told", "no name", "no result")
+    ]
+    seen: list[dict[str, Any]] = []
+    log.addObserver(seen.append)
+    log.err(error("told"), "this failed")
+    log.removeObserver(seen.append)
+    [event] = seen
+    assert event["why"] == "this failed"
+    assert event["failure"].check(error)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_goes_through_callWithLogger(error: type[BaseException]) -> None:
+    def interrupt() -> None:
+        raise error
+
+    with pytest.raises(error):
+        log.callWithLogger(log.Logger(), interrupt)
+
+
 def test_levels_are_those_of_logging(records: list[logging.LogRecord]) -> None:
     logging.getLogger("quiet").setLevel(logging.ERROR)
     for level in LogLevel.iterconstants():
         Logger("quiet").emit(level, "x")
     assert [r.levelname for r in records] == ["ERROR", "CRITICAL"]
+
+
+@pytest.mark.parametrize("level", ["loud", 7, [], None])
+def test_what_is_no_level_counts_as_information(
+    records: list[logging.LogRecord], level: object
+) -> None:
+    globalLogPublisher({"log_format": "hello", "log_level": level, "log_namespace": "x"})
+    assert [(r.levelname, r.getMessage()) for r in records] == [("INFO", "hello")]
 
 
 @pytest.mark.parametrize("observer", ["new", "old"])

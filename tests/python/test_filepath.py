@@ -181,6 +181,26 @@ def test_move_to_another_device(root: FilePath[str], monkeypatch: pytest.MonkeyP
     assert sorted(root.listdir()) == ["a", "e"]
 
 
+@pytest.mark.parametrize("what", ["a folder that cannot be copied", "a file without a place"])
+def test_a_move_to_another_device_that_fails_leaves_nothing_behind(
+    what: str, root: FilePath[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "a folder that cannot be copied":
+        os.mkfifo(root.child("d").child("fifo").path)
+        source, error = root.child("d"), NotImplementedError
+    else:
+        source, error = root.child("a"), OSError  # type: ignore[assignment]  # another class
+    before = sorted(root.listdir()), sorted(source.parent().child("d").listdir())
+
+    def refuse(source: str, destination: str) -> None:
+        raise OSError(errno.EXDEV, "another device")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(error):
+        source.moveTo(root.child("e"))
+    assert (sorted(root.listdir()), sorted(root.child("d").listdir())) == before
+
+
 def test_links_are_copied_or_followed(root: FilePath[str]) -> None:
     root.child("a").linkTo(root.child("d").child("l"))
     root.child("d").copyTo(root.child("followed"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import syslog as system_log
@@ -185,3 +186,30 @@ def test_lines_go_to_the_systems_log() -> None:
         (system_log.LOG_ALERT, "[-] c"),
         (system_log.LOG_DEBUG | system_log.LOG_CRON, "[-] d"),
     ]
+
+
+def test_what_cannot_be_rotated_goes_on_and_is_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = LogFile("log", str(tmp_path), rotateLength=4, maxRotatedFiles=1)
+    in_the_way = tmp_path / "log.1"
+    in_the_way.mkdir()  # no file to be removed
+    # The report goes to the file, too.
+    handler = logging.StreamHandler(log)
+    logger = logging.getLogger("reactorlib.python.logfile")
+    logger.addHandler(handler)
+    try:
+        for text in ("one\n", "two\n", "three\n"):
+            log.write(text)
+    finally:
+        logger.removeHandler(handler)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [line for line in lines if line in ("one", "two", "three")] == ["one", "two", "three"]
+    (record,) = caplog.records
+    assert "cannot be rotated" in record.getMessage()
+    assert record.getMessage() in lines
+    in_the_way.rmdir()
+    log.write("four\n")
+    log.close()
+    assert (tmp_path / "log").read_text() == "four\n"
+    assert in_the_way.read_text().splitlines() == lines

@@ -129,6 +129,8 @@ def test_modules_by_their_files(package: Path) -> None:
 
 def test_methods_by_the_beginning_of_their_names() -> None:
     assert reflect.prefixedMethodNames(Last, "do_") == ["one", "two", "three"]
+    assert reflect.prefixedMethodNames(Last, "do_one") == []
+    assert reflect.prefixedMethods(Last(), "do_one") == []
     last = Last()
     assert reflect.prefixedMethods(last, "do_") == [last.do_one, last.do_two, last.do_three]
     found: dict[str, Any] = {}

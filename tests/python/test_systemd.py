@@ -52,6 +52,7 @@ def test_names_may_be_missing() -> None:
     del environ["LISTEN_FDNAMES"]
     found = ListenFDs.fromEnvironment(environ, start=10)
     assert found.inheritedDescriptors() == [10, 11]
+    assert found.inheritedNamedDescriptors() == {"unknown": 11}
 
 
 def test_the_environment_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,18 @@ def test_single_threads_can_be_added_and_sent_away(pools: Any, work: Work) -> No
     assert result_of(pool, abs, -1) == (True, 1)
 
 
+def test_a_thread_that_is_sent_away_leaves_no_work_behind(pools: Any, work: Work) -> None:
+    pool = pools(0, 1)
+    pool.callInThread(work, 1)
+    work.wait_for(1)
+    pool.callInThread(work, 2)
+    pool.stopAWorker()
+    work.go_on.set()
+    assert work.wait_for(1) == [2]
+    while pool.workers:
+        pass  # and then it goes
+
+
 @pytest.mark.parametrize("sizes", [(-1, 3), (4, 3)])
 def test_sizes_that_cannot_be_are_refused(sizes: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="maximum is no less"):
@@ -407,6 +419,55 @@ def test_a_stopped_pool_can_be_started_again(pools: Any) -> None:
     pool.start()
     pool.start()  # nothing more
     assert (pool.started, pool.joined, pool.workers) == (True, False, 1)
+    assert result_of(pool, abs, -1) == (True, 1)
+
+
+class Busy:
+    """A lock; whoever is the next to want it waits until something else is done."""
+
+    def __init__(self, lock: Any, meanwhile: Callable[[], object]) -> None:
+        self.lock = lock
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def __enter__(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        self.lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_work_given_while_it_begins_to_stop_is_done(pools: Any, least: int) -> None:
+    """Or refused, from the moment when it takes none any more; never taken and lost."""
+    pool = pools(least, 1)
+    settled(pool)
+    done: list[int] = []
+    pool._crew.lock = Busy(pool._crew.lock, lambda: pool.callInThread(done.append, 1))
+    pool.stop()
+    assert done == [1]
+    with pytest.raises(RuntimeError, match="takes no more work"):
+        pool.callInThread(done.append, 2)
+
+
+def test_two_that_stop_it_at_once_both_wait_for_its_work(pools: Any, work: Work) -> None:
+    pool = pools(0, 1)
+    crew = pool._crew
+    pool.callInThread(work)
+    work.wait_for(1)
+    threads = pool.threads
+
+    def stop() -> None:
+        work.go_on.set()
+        pool.stop()
+
+    crew.lock = Busy(crew.lock, stop)
+    pool.stop()
+    assert not any(thread.is_alive() for thread in threads)
+    assert (pool.started, pool.joined) == (False, True)
+    pool.start()
     assert result_of(pool, abs, -1) == (True, 1)
 
 

@@ -107,6 +107,27 @@ def test_links(link: str) -> None:
     assert str(URLPath.fromString("http://a/b/c/d;p?q").click(link)) == f"http://a{absolute}"
 
 
+@pytest.mark.parametrize(
+    ("base", "link", "target"),
+    [
+        ("http://h//x", "b", "http://h//b"),
+        ("http://h//x", "../b", "http://h/b"),
+        ("http://h//a//", "b", "http://h//a//b"),
+        ("http://h/a//b", "./", "http://h/a//"),
+        ("http://h/a//b", "../../c", "http://h/c"),
+        ("http://h/a//b", "c//d?q#f", "http://h/a//c//d?q#f"),
+        ("http://h/a", "/b//c/../d", "http://h/b//d"),
+        ("http://h//x", "?q", "http://h//x?q"),
+        ("http://h//x", "#f", "http://h//x#f"),
+        ("http://h", "b", "http://h/b"),
+        ("http://u:p@h:1/a//b", "./c:d", "http://u:p@h:1/a//c:d"),
+    ],
+)
+def test_empty_segments_are_kept(base: str, link: str, target: str) -> None:
+    """RFC 3986 sections 3.3 and 5.2: a segment may be empty, and counts as any other."""
+    assert str(URLPath.fromString(base).click(link)) == target
+
+
 def test_links_elsewhere() -> None:
     base = URLPath.fromString("http://a/b/c/d;p?q")
     assert str(base.click(b"//g/x")) == "http://g/x"

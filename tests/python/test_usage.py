@@ -257,3 +257,26 @@ def test_completers(completer: usage.Completer, code: str) -> None:
     assert completer._shell_code("it", "zsh") == code
     with pytest.raises(NotImplementedError):
         completer._shell_code("it", "csh")
+
+
+def test_what_is_no_method_is_no_option() -> None:
+    class Options(usage.Options):
+        opt_list: tuple[Any, ...] | list[Any] = []
+        opt_text = "x"
+
+        def opt_(self) -> None:
+            raise AssertionError
+
+        def opt_own(self) -> None:
+            self["own"] = True
+
+        @staticmethod
+        def opt_static(value: str) -> None:
+            assert value == "v"
+
+    options = Options()
+    options.parseOptions(["--own", "--static", "v"])
+    assert options["own"]
+    for name in ("--list", "--text"):
+        with pytest.raises(usage.UsageError, match="not recognized"):
+            options.parseOptions([name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import subprocess
@@ -107,6 +108,20 @@ def test_an_archive_is_unpacked(tmp_path: Path) -> None:
         name: content for name, content in FILES.items() if not name.endswith("/")
     }
     assert (into / "empty").is_dir()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_archive_with_less_than_it_says_is_damaged(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    packed(path, {"x": CONTENT}, method)
+    data = bytearray(path.read_bytes())
+    # In its directory, four bytes for how long the file is.
+    at = data.index(b"PK\1\2") + 24
+    data[at : at + 4] = (100).to_bytes(4, "little")
+    path.write_bytes(data)
+    steps = zipstream.unzipIterChunky(str(path), str(tmp_path / "into"), chunksize=4)
+    with pytest.raises(zipfile.BadZipFile, match="14 of its 100 bytes"):
+        list(itertools.islice(steps, 100))
 
 
 def test_files_that_are_there_stay_or_are_replaced(tmp_path: Path) -> None:

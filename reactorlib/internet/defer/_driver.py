@@ -31,7 +31,7 @@ from typing import Any
 
 from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._deferred import CancelledError, Deferred
-from reactorlib.internet.defer._futures import cancel_for_task
+from reactorlib.internet.defer._futures import cancel_and_report
 from reactorlib.internet.defer._steps import SETTLED, SPECIAL, UNCAUGHT, WAITER, caught
 from reactorlib.internet.defer._task import TaskFace
 from reactorlib.python._asyncio import by_turns, in_a_turn, loop_here, running_loop
@@ -458,7 +458,7 @@ class CoroutineTask(TaskFace):
             error = self._cancelled_error()
             self._turn = loop.call_soon(self._next_turn, error, context=self._context)
         if waiting_on is not None:
-            cancel_for_task(waiting_on, message)
+            cancel_and_report(waiting_on, message)
         if self._turn is not None or self._done:
             return None
         if running:

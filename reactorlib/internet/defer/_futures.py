@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactorlib.internet.defer import _chain
 from reactorlib.internet.defer._chain import Chain
-from reactorlib.internet.defer._steps import FUTURE, SETTLED, WAITER, caught
+from reactorlib.internet.defer._steps import FUTURE, SETTLED, UNCAUGHT, WAITER, caught
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
@@ -18,22 +18,25 @@ if TYPE_CHECKING:
 
     from reactorlib.internet.defer._deferred import Deferred
 
-__all__ = ["FutureFace", "WaitingFuture", "cancel_both", "cancel_for_task"]
+__all__ = ["FutureFace", "WaitingFuture", "cancel_and_report", "cancel_both"]
 
 _log = logging.getLogger("reactorlib.internet.defer")
 
 T = TypeVar("T")
 
 
-def cancel_for_task(d: Deferred[Any], msg: object) -> None:
+def cancel_and_report(d: Deferred[Any], msg: object = None) -> None:
     """
-    Cancel what a task waits for; the task is cancelled whatever comes of it.
+    Cancel one of several things, as what a task waits for: the rest goes on whatever comes of it.
 
-    A canceller that raises is reported: a task's `cancel()` raises nothing.
+    A canceller that raises is reported, were it a `CancelledError`: a task's `cancel()`
+    raises nothing.
     """
     try:
         d.cancel(msg)
-    except Exception as exception:
+    except UNCAUGHT:
+        raise
+    except BaseException as exception:
         report(_log, f"the canceller of {d!r} failed", caught(exception))
 
 
@@ -81,7 +84,7 @@ def cancel_both(future: asyncio.Future[T], d: Deferred[T], msg: object) -> bool:
     if not asyncio.Future.cancel(future, msg):
         return False
     # This future is cancelled whatever the canceller does with the Deferred.
-    cancel_for_task(d, msg)
+    cancel_and_report(d, msg)
     return True
 
 

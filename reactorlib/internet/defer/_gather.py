@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from reactorlib.internet.defer._deferred import Deferred
+from reactorlib.internet.defer._futures import cancel_and_report
 from reactorlib.internet.defer._steps import SPECIAL
-from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
-__all__ = ["FAILURE", "SUCCESS", "DeferredList", "FirstError", "gatherResults"]
-
-_log = logging.getLogger("reactorlib.internet.defer")
+__all__ = ["FAILURE", "SUCCESS", "DeferredList", "FirstError", "gatherResults", "listed"]
 
 #: The first half of each pair in the result of a `DeferredList`.
 SUCCESS = True
@@ -29,6 +26,24 @@ if TYPE_CHECKING:
     _Result = _TypeVar("_Result", default=list[tuple[bool, Any]])
 else:
     _Result = TypeVar("_Result")
+
+
+def listed(deferreds: Iterable[Deferred[T]], who: str) -> list[Deferred[T]]:
+    """
+    A list of our own of the Deferreds that `who` is given.
+
+    Raises:
+        TypeError: there is something else among them.
+    """
+    found = list(deferreds)
+    if not all(map(isinstance, found, repeat(Deferred))):
+        given: list[object] = [*found]
+        other = next(each for each in given if not isinstance(each, Deferred))
+        raise TypeError(
+            f"{who} takes Deferreds, not {other!r}; "
+            "ensureDeferred() makes one of a coroutine, Deferred.fromFuture() of a future"
+        )
+    return found
 
 
 class FirstError(Exception):
@@ -127,14 +142,7 @@ class DeferredList(Deferred[_Result]):
         consumeErrors: bool = False,
     ) -> None:
         super().__init__()
-        self._deferredList = list(deferredList)
-        if not all(map(isinstance, self._deferredList, repeat(Deferred))):
-            given: list[object] = [*self._deferredList]
-            other = next(each for each in given if not isinstance(each, Deferred))
-            raise TypeError(
-                f"a DeferredList, or gatherResults(), takes Deferreds, not {other!r}; "
-                "ensureDeferred() makes one of a coroutine, Deferred.fromFuture() of a future"
-            )
+        self._deferredList = listed(deferredList, "a DeferredList, or gatherResults(),")
         self.resultList: list[Any] = [None] * len(self._deferredList)
         self.fireOnOneCallback = fireOnOneCallback
         self.fireOnOneErrback = fireOnOneErrback
@@ -181,11 +189,8 @@ class DeferredList(Deferred[_Result]):
             super().cancel(msg)
             return
         for deferred in self._deferredList:
-            try:
-                deferred.cancel(msg)
-            except Exception:
-                # One canceller that fails must not spare the others.
-                report(_log, f"the canceller of {deferred!r} failed", Failure())
+            # One canceller that fails must not spare the others.
+            cancel_and_report(deferred, msg)
 
 
 def gatherResults(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -515,6 +516,10 @@ class FilePath(AbstractFilePath[AnyStr]):
         Args:
             destination: its new path.
             followLinks: as of `copyTo`, when it is copied.
+
+        Raises:
+            OSError, NotImplementedError: as of `copyTo`; nothing has been moved then,
+                and nothing is left of a copy that was begun.
         """
         try:
             os.rename(self.path, destination.path)
@@ -523,8 +528,14 @@ class FilePath(AbstractFilePath[AnyStr]):
                 raise
             # Copied beside its place first, so that it is there whole or not at all.
             copy = destination.temporarySibling()
-            self.copyTo(copy, followLinks)
-            os.rename(copy.path, destination.path)
+            try:
+                self.copyTo(copy, followLinks)
+                os.rename(copy.path, destination.path)
+            except BaseException:
+                copy.changed()
+                with contextlib.suppress(OSError):
+                    copy.remove()
+                raise
             self.remove()
         self.changed()
         destination.changed()

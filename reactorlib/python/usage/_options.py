@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -184,8 +185,10 @@ class Options(dict[str, Any]):
     def _gather_handlers(self) -> None:
         aliases: dict[Any, list[str]] = {}
         for attribute in dir(type(self)):
-            if attribute.startswith("opt_"):
-                method = getattr(type(self), attribute)
+            if not attribute.startswith("opt_") or attribute == "opt_":
+                continue
+            method = getattr(type(self), attribute)
+            if isinstance(method, (types.FunctionType, types.MethodType)):
                 aliases.setdefault(method, []).append(attribute[4:])
         for names in aliases.values():
             # The longest is the name, and the others are others for it.

@@ -13,6 +13,7 @@ from reactorlib.internet.defer import (
     CancelledError,
     Deferred,
     ensureDeferred,
+    fail,
     inlineCallbacks,
     succeed,
 )
@@ -198,11 +199,29 @@ def raises(d: Deferred[Any]) -> None:
     raise LookupError("the canceller")
 
 
+def raises_a_cancellation(d: Deferred[Any]) -> None:
+    raise asyncio.CancelledError("the canceller")
+
+
 def does_nothing(d: Deferred[Any]) -> None:
     pass
 
 
-CANCELLERS = [None, fires_a_result, fires_a_failure, raises, does_nothing]
+#: What is reported of a canceller.
+REPORTED: dict[Callable[[Deferred[Any]], object] | None, str] = {
+    raises: "LookupError('the canceller')",
+    raises_a_cancellation: "CancelledError('the canceller')",
+}
+
+
+CANCELLERS: list[Callable[[Deferred[Any]], object] | None] = [
+    None,
+    fires_a_result,
+    fires_a_failure,
+    raises,
+    raises_a_cancellation,
+    does_nothing,
+]
 
 
 @pytest.mark.parametrize("canceller", CANCELLERS)
@@ -223,8 +242,8 @@ async def test_a_cancelled_task_is_cancelled(
     assert await outcome(run.handle) == cancelled("stop")
     assert run.task.cancelled()
     assert d.called
-    if canceller is raises:
-        assert [repr(error) for error in tidy.take()] == ["LookupError('the canceller')"]
+    if canceller in REPORTED:
+        assert [repr(error) for error in tidy.take()] == [REPORTED[canceller]]
 
 
 @pytest.mark.parametrize("canceller", CANCELLERS)
@@ -236,8 +255,28 @@ async def test_a_time_out_is_one(
             await Deferred(canceller)
 
     assert await driver.outcome(body) == ("raised", TimeoutError, ())
-    if canceller is raises:
-        assert [repr(error) for error in tidy.take()] == ["LookupError('the canceller')"]
+    if canceller in REPORTED:
+        assert [repr(error) for error in tidy.take()] == [REPORTED[canceller]]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("canceller", [raises, raises_a_cancellation])
+async def test_a_canceller_that_raises_does_not_keep_a_group(
+    driver: Driver, canceller: Callable[[Deferred[Any]], object], tidy: Any
+) -> None:
+    """Every task of it is cancelled, and so is who waits in its body."""
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(nested(Deferred(canceller), 0))
+            group.create_task(nested(Deferred(), 0))
+            loop.call_soon(group.create_task, nested(fail(LookupError("boom")), 0))
+            await Deferred[None]()
+
+    kind, raised, _ = await driver.outcome(body)
+    assert (kind, raised) == ("raised", ExceptionGroup)
+    assert [repr(error) for error in tidy.take()] == [REPORTED[canceller]]
 
 
 @pytest.mark.parametrize("driver", OURS, ids=lambda driver: driver.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import pytest
@@ -128,9 +129,12 @@ def test_cancelling_a_list_cancels_each() -> None:
     assert pairs(both) == [(False, CancelledError)] * 3
 
 
-def test_a_canceller_that_fails_spares_no_other(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [Boom, CancelledError])
+def test_a_canceller_that_fails_spares_no_other(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(_: object) -> None:
-        raise Boom
+        raise error
 
     ds = [Deferred[Any](refuse), Deferred[Any]()]
     both = DeferredList(ds, consumeErrors=True)
@@ -138,7 +142,7 @@ def test_a_canceller_that_fails_spares_no_other(caplog: pytest.LogCaptureFixture
     assert pairs(both) == [(False, CancelledError)] * 2
     (record,) = caplog.records
     assert record.exc_info is not None
-    assert record.exc_info[0] is Boom
+    assert record.exc_info[0] is error
 
 
 def test_cancelling_a_list_that_fired_cancels_what_it_then_waits_for() -> None:
@@ -170,11 +174,14 @@ def test_gatherResults_fails_at_once() -> None:
     assert outcome(ds[2]) is None
 
 
-@pytest.mark.parametrize("gather", [gatherResults, DeferredList])
+@pytest.mark.parametrize(
+    "gather",
+    [partial(gatherResults, consumeErrors=True), partial(DeferredList, consumeErrors=True), race],
+)
 def test_what_is_no_deferred_is_refused_and_the_others_are_left_alone(gather: Any) -> None:
     d: Deferred[int] = Deferred()
     with pytest.raises(TypeError, match=r"takes Deferreds, not 3; ensureDeferred\(\)"):
-        gather([d, 3], consumeErrors=True)
+        gather([d, 3])
     d.errback(Boom())
     assert outcome(d).check(Boom)
 
@@ -233,14 +240,14 @@ def test_a_canceller_that_still_succeeds_does_not_win() -> None:
     assert outcome(winner) == (1, "early")
 
 
-def test_a_race_that_all_lose_fails_with_every_failure_as_they_came() -> None:
+def test_a_race_that_all_lose_fails_with_every_failure_in_their_order() -> None:
     ds = three()
     winner = race(ds)
     for index in (2, 0, 1):
         ds[index].errback(Boom(index))
     error = outcome(winner).value
     assert isinstance(error, FailureGroup)
-    assert [failure.value.args for failure in error.failures] == [(2,), (0,), (1,)]
+    assert [failure.value.args for failure in error.failures] == [(0,), (1,), (2,)]
 
 
 def test_cancelling_a_race_cancels_all() -> None:
@@ -250,6 +257,42 @@ def test_cancelling_a_race_cancels_all() -> None:
     error = outcome(winner).value
     assert isinstance(error, FailureGroup)
     assert [failure.type for failure in error.failures] == [CancelledError] * 3
+
+
+@pytest.mark.parametrize("error", [Boom, CancelledError])
+def test_a_loser_whose_canceller_raises_is_reported_and_spares_no_other(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: object) -> None:
+        raise error
+
+    ds = [Deferred[Any](), Deferred[Any](refuse), Deferred[Any]()]
+    winner = race(ds)
+    ds[0].callback("won")
+    assert outcome(winner) == (0, "won")
+    assert all(d.called for d in ds)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is error
+    assert outcome(ds[0]) is None
+
+
+def test_what_becomes_of_the_list_is_nothing_to_the_race() -> None:
+    ds = three()
+    first, second, third = ds
+    winner = race(ds)
+    ds.clear()
+    second.callback("won")
+    assert outcome(winner) == (1, "won")
+    assert first.called
+    assert third.called
+    ds = three()
+    winner = race(ds)
+    runners = [*ds]
+    ds.append(Deferred())
+    for d in runners:
+        d.errback(Boom())
+    assert len(outcome(winner).value.failures) == 3
 
 
 def test_a_race_of_nobody_is_refused() -> None:

@@ -18,7 +18,7 @@ from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._listening_socket import ListeningSocket
 from reactorlib.internet._second_names import ListeningNames
 from reactorlib.internet._tls._settings import engine_for
-from reactorlib.internet._turn import turn_of
+from reactorlib.internet._turn import TURNS_OF_ARRIVAL, turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
@@ -301,12 +301,6 @@ def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
         return None
 
 
-#: How many turns of a loop there are at most between its accepting a socket and
-#: `connection_made`: a task's first step, and a call that this asks for; and one to
-#: spare, for loops that do it in another order.
-_TURNS_OF_ARRIVAL = 3
-
-
 def _arrived() -> Deferred[None] | None:
     """Fires when what the loop has accepted so far has become connections."""
     loop = loop_here()
@@ -320,7 +314,7 @@ def _arrived() -> Deferred[None] | None:
         elif not arrived.called:  # nor cancelled
             arrived.callback(None)
 
-    loop.call_soon(turn, _TURNS_OF_ARRIVAL - 1)
+    loop.call_soon(turn, TURNS_OF_ARRIVAL - 1)
     return arrived
 
 

@@ -496,6 +496,9 @@ def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> No
     told: list[str] = []
 
     class Late(Protocol):
+        def connectionMade(self) -> None:
+            reactor.stop()
+
         def connectionLost(self, reason: Any = None) -> None:
             reactor.callLater(0, told.append, "too late")
             ports.append(reactor.listenTCP(0, factory, interface=LOCAL))
@@ -504,7 +507,6 @@ def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> No
     factory.noisy = False
     ports = [reactor.listenTCP(0, factory, interface=LOCAL)]
     with socket.create_connection((LOCAL, ports[0].getHost().port)):
-        reactor.callLater(0.01, reactor.stop)
         reactor.run(loop_factory=watching)
     assert len(ports) > 1
     assert [port.connected for port in ports] == [False] * len(ports)

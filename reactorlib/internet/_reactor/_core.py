@@ -28,7 +28,7 @@ from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
 from reactorlib.internet._reactor._triggers import Triggers
 from reactorlib.internet._timers import LoopCall, Timers
-from reactorlib.internet._turn import end_connections
+from reactorlib.internet._turn import arrived, end_connections, turn_of
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import (
     IReactorCore,
@@ -50,6 +50,10 @@ _log = logging.getLogger("reactorlib.internet.reactor")
 _callable = callable  # Twisted has an argument of that name
 
 _Action = Callable[[asyncio.AbstractEventLoop], object]
+
+#: How often whoever is told that an attempt to connect was broken off, because all
+#: ends, may begin another: more often than a name has addresses.
+_CONNECTING_ROUNDS = 100
 
 
 @implementer(IReactorCore, IReactorTime, _ISupportsExitSignalCapturing)
@@ -79,8 +83,6 @@ class LoopReactor:
         self._one_run = False
         #: What closes everything at the end of `run()`, or None.
         self._closes: asyncio.Task[None] | None = None
-        #: While everything is closed, no new attempt to connect begins.
-        self._closing = False
         #: What handles the signals of this run, or None.
         self._signals: SignalledEnd | None = None
         #: The signal that has ended the last run, or None.
@@ -411,14 +413,17 @@ class LoopReactor:
 
         The first step closes what there is, and the rest waits for it.
         """
-        self._closing = True
+        turn = turn_of(loop)
+        turn.ending += 1
+        broken_off: set[Any] = set()
+        rounds = 0
         try:
             while True:
                 closed = []
                 while self._ports:
                     closed.append(maybeDeferred(self._ports.pop().stopListening))
                 for connector in list(self._connectors):
-                    connector.stopConnecting()
+                    self._break_off(connector, broken_off)
                 for held in list(self._held):
                     held.abandon()
                 await end_connections(loop)
@@ -427,13 +432,27 @@ class LoopReactor:
                         await closing
                     except Exception as exception:
                         report(_log, "stopListening() failed", Failure(exception))
-                if not self._ports:  # that somebody has opened meanwhile
+                await arrived()
+                rounds += 1
+                # Somebody may have begun something meanwhile, for what has been closed.
+                if not (self._ports or (self._connectors and rounds < _CONNECTING_ROUNDS)):
                     break
-            for connector in list(self._connectors):
-                connector.forget()  # it was told that all ends, and tried again
             self._timers.drop(keep=self._owned)
         finally:
-            self._closing = False
+            for connector in list(self._connectors):
+                connector.forget()
+            if not self._hurried:  # after which the loop ends with whatever comes
+                turn.ending -= 1
+
+    def _break_off(self, connector: Any, broken_off: set[Any]) -> None:
+        """An attempt to connect ends, as all does; one made after being told so is forgotten."""
+        if connector not in self._connectors:
+            return  # it was stopped by whoever was told of another's end
+        if connector in broken_off:
+            connector.forget()
+        else:
+            broken_off.add(connector)
+            connector.stopConnecting()
 
     async def __aenter__(self) -> Self:
         """

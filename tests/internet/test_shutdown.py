@@ -208,6 +208,40 @@ def test_a_second_signal_waits_for_no_thread(loop_name: str, second: int) -> Non
     assert status == -second
 
 
+def test_a_run_after_a_second_signal_does_not_wait_for_the_threads_of_the_first(
+    loop_name: str,
+) -> None:
+    process = child(
+        """
+        def hang():
+            say("ready")
+            released.wait()
+
+        released = threading.Event()
+        _signals._SAME_SIGNAL = 0
+        reactor.callInThread(hang)
+        reactor.addSystemEventTrigger("after", "shutdown", say, "waiting")
+        try:
+            reactor.run(loop_factory=loops.new_event_loop)
+        except KeyboardInterrupt:
+            say("interrupted")
+        for _ in range(2):
+            reactor.callInThread(reactor.callFromThread, reactor.stop)
+            reactor.run(loop_factory=loops.new_event_loop)
+            say("ended")
+            released.set()
+        """,
+        loop_name,
+    )
+    read_until(process, "ready\n")
+    os.kill(process.pid, signal.SIGINT)
+    read_until(process, "waiting\n")
+    os.kill(process.pid, signal.SIGINT)
+    said, status = ending(process)
+    assert said.endswith("interrupted\nended\nended\n")
+    assert status == 0
+
+
 def test_an_exception_in_a_trigger_holds_nothing_up_after_a_signal(loop_name: str) -> None:
     process = child(
         """

@@ -274,6 +274,7 @@ class LoopReactor:
         if self._closes is None:
             self._looping = False
             self._stopping = True
+            self._event("startup").break_off()
             self._event("shutdown").forget()
             self._closes = loop.create_task(self._close_all(loop))
             if self._hurried:
@@ -473,6 +474,9 @@ class LoopReactor:
         assert self._loop is not None
         try:
             await self.fireSystemEvent("shutdown")
+        except BaseException:
+            self._event("shutdown").forget()  # or they would run when the loop runs on
+            raise
         finally:
             await self._close_all(self._loop)
 

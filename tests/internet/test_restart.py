@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reactorlib.internet import reactor, task
+from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 from reactorlib.internet.defer import Deferred, ensureDeferred
 from reactorlib.internet.error import AlreadyCancelled, ConnectionLost
 from reactorlib.internet.protocol import ClientFactory, Factory, ProcessProtocol, Protocol
@@ -245,6 +246,49 @@ async def test_a_shutdown_that_was_cancelled_is_over() -> None:
         waits.callback(None)
         assert told == []
     assert told == ["second"]
+
+
+@pytest.mark.parametrize("delay", [0, 0.01])
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_an_iteration_that_ends_early_does_not_end_the_next(
+    delay: float, in_thread: bool, watching: LoopFactory
+) -> None:
+    """Whatever has been asked to stop the loop is taken back with it."""
+    told: list[str] = []
+
+    def crash() -> None:
+        if in_thread:
+            thread = threading.Thread(target=made.crash)
+            thread.start()
+            thread.join()
+        else:
+            made.crash()
+
+    def turns(left: int, then: Callable[[], object]) -> None:
+        if left:
+            made.callLater(0, turns, left - 1, then)
+        else:
+            then()
+
+    def due() -> None:
+        told.append("due")
+        crash()
+
+    def last() -> None:
+        told.append("last")
+        made.stop()
+
+    made = AsyncioSelectorReactor(watching())
+    made.callLater(0, crash)
+    made.iterate(delay)
+    made.callLater(2 * delay, turns, 10, due)
+    made.iterate(10)
+    assert told == ["due"]
+    made.callLater(0, crash)
+    made.iterate(delay)
+    made.callLater(2 * delay, turns, 10, last)
+    made.run()
+    assert told == ["due", "last"]
 
 
 def test_calls_that_a_run_leaves_stay_active_and_are_never_made(watching: LoopFactory) -> None:

@@ -79,6 +79,8 @@ class LoopReactor:
         self._stopping = False
         #: Whether nothing is to be waited for any more.
         self._hurried = False
+        #: The `iterate()` that goes on and is not about to end, or None.
+        self._iteration: object | None = None
         #: Whether everything is to be closed before the loop stops.
         self._one_run = False
         #: What closes everything at the end of `run()`, or None.
@@ -344,13 +346,25 @@ class LoopReactor:
         if self._loop is None:
             _current.bind(loop, self)
             loop.call_soon(self._use, loop)
+        iteration = object()
+        # Two turns: what the first finds ready, the second calls.
+        ends = loop.call_later(
+            check_delay(delay), loop.call_soon, self._end_iteration, loop, iteration
+        )
+        self._iteration = iteration
         self._looping = True
         try:
-            # Two turns: what the first finds ready, the second calls.
-            loop.call_later(check_delay(delay), loop.call_soon, loop.stop)
             loop.run_forever()
         finally:
+            ends.cancel()
             self._looping = False
+            self._iteration = None
+
+    def _end_iteration(self, loop: asyncio.AbstractEventLoop, iteration: object) -> None:
+        """Once for each: a stop too many, or too late, would end the loop's next run."""
+        if iteration is not None and self._iteration is iteration:
+            self._iteration = None
+            loop.stop()
 
     def runUntilCurrent(self) -> None:
         """Make the delayed calls that are due: one turn of the loop, as `iterate()`."""
@@ -404,9 +418,9 @@ class LoopReactor:
             schedule = loop.call_soon if here else loop.call_soon_threadsafe
             schedule(self._close_in_this_run, loop)
         elif here:
-            loop.stop()
+            self._end_iteration(loop, self._iteration)
         else:
-            loop.call_soon_threadsafe(loop.stop)
+            loop.call_soon_threadsafe(self._end_iteration, loop, self._iteration)
 
     async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """

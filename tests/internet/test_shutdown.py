@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,6 +207,43 @@ def test_a_second_signal_waits_for_no_thread(loop_name: str, second: int) -> Non
     assert "again: ending now" in said
     assert ("the end\n" in said) == (second == signal.SIGINT)
     assert status == -second
+
+
+def test_a_second_signal_leaves_no_port_half_closed(loop_name: str, tmp_path: Path) -> None:
+    """Nobody waits for it any more, and what it was about to do is done all the same."""
+    process = child(
+        """
+        from reactorlib.internet.protocol import Factory
+
+        class Tells(Factory):
+            noisy = False
+            def stopFactory(self):
+                say("stopped")
+
+        def hang():
+            say("waiting")
+            return Deferred()
+
+        _signals._SAME_SIGNAL = 0
+        reactor.listenUNIX(sys.argv[2], Tells())
+        reactor.listenTCP(0, Tells(), interface="127.0.0.1")
+        reactor.addSystemEventTrigger("before", "shutdown", hang)
+        reactor.callLater(0, say, "ready")
+        try:
+            reactor.run(loop_factory=loops.new_event_loop)
+        except KeyboardInterrupt:
+            say(f"there: {os.path.exists(sys.argv[2])}")
+        """,
+        loop_name,
+        str(tmp_path / "s"),
+    )
+    read_until(process, "ready\n")
+    os.kill(process.pid, signal.SIGINT)
+    read_until(process, "waiting\n")
+    os.kill(process.pid, signal.SIGINT)
+    said, status = ending(process)
+    assert said.endswith("stopped\nstopped\nthere: False\n")
+    assert status == 0
 
 
 def test_a_run_after_a_second_signal_does_not_wait_for_the_threads_of_the_first(

@@ -443,9 +443,9 @@ class LoopReactor:
                     held.abandon()
                 await end_connections(loop)
                 for closing in closed:
-                    try:
-                        await closing
-                    except Exception as exception:
+                    closes = closing.asFuture(loop)
+                    await asyncio.wait([closes])  # and leave it alone, if this is cancelled
+                    if not closes.cancelled() and (exception := closes.exception()) is not None:
                         report(_log, "stopListening() failed", Failure(exception))
                 await arrived()
                 rounds += 1

@@ -125,8 +125,7 @@ class StreamConnector:
             if self.transport is connection:
                 self._connection_lost(reason)
             elif self._attempt is attempt:
-                # The peer has reset it before there was anything to build for.
-                self._failed(error.ConnectError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
+                self._failed(_never_begun(reason.value))
 
         origin = Origin(Builder(build), loop, lost=lost, tls=self._tls, client=True)
         connection = self._connection(origin)
@@ -153,8 +152,7 @@ class StreamConnector:
                 failed = _connect_error(exception)
                 failed.__cause__ = exception
         except Exception as exception:
-            failed = error.ConnectError(string=f"{type(exception).__name__}: {exception}")
-            failed.__cause__ = exception
+            failed = _because_of(exception)
         if self._attempt is attempt:
             self._failed(failed)
 
@@ -240,6 +238,20 @@ def _connect_error(exception: OSError) -> error.ConnectError:
         return error.getConnectError(exception)
     # Not the exception's own text, in which loops differ.
     return error.getConnectError((exception.errno, os.strerror(exception.errno)))
+
+
+def _because_of(exception: BaseException) -> error.ConnectError:
+    """What to say where something has failed that is not the network."""
+    failed = error.ConnectError(string=f"{type(exception).__name__}: {exception}")
+    failed.__cause__ = exception
+    return failed
+
+
+def _never_begun(why: BaseException) -> error.ConnectError:
+    """The same where the connection has ended before there was anything to build for."""
+    if isinstance(why, error.ConnectionClosed):  # the peer has reset it
+        return error.ConnectError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+    return _because_of(why)
 
 
 @contextlib.contextmanager

@@ -15,10 +15,10 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._connection import Origin, begin
 from reactorlib.internet._delayed import check_delay
+from reactorlib.internet._grace import Grace
 from reactorlib.internet._listening_socket import ListeningSocket
 from reactorlib.internet._second_names import ListeningNames
 from reactorlib.internet._tls._settings import engine_for
-from reactorlib.internet._turn import TURNS_OF_ARRIVAL, turn_of
 from reactorlib.internet.address import from_sockname
 from reactorlib.internet.defer import Deferred, succeed
 from reactorlib.internet.interfaces import IListeningPort
@@ -79,9 +79,8 @@ class StreamPort(ListeningNames):
         self.numberAccepted = 0
         self._tls = None if tls is None else partial(self._engine, tls)
         self._adopted = adopted
-        #: Those that are given time to end, and who waits for it.
-        self._ending: set[Connection] = set()
-        self._ended: Deferred[None] | None = None
+        #: What gives its connections time to end, for each stop that waits for that.
+        self._graces: set[Grace] = set()
         self._socket: Socket | None = None
         self._host: AnyAddress | None = None
         self._server: asyncio.AbstractServer | None = None
@@ -102,8 +101,8 @@ class StreamPort(ListeningNames):
         sock = ListeningSocket(bound.detach())
         host = from_sockname(sock.getsockname(), sock.family)
         tls = "" if self._tls is None else " (TLS)"
-        note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)!r}")
         try:
+            note(_log, f"{_name(self.factory)}{tls} starting on {_place(host)!r}")
             self.factory.doStart()
         except BaseException:
             sock.close()
@@ -208,6 +207,7 @@ class StreamPort(ListeningNames):
         if starting is not None:
             # asyncio is half-way through taking the socket: it has to finish first.
             closed = Deferred.fromFuture(starting)
+            closed.addErrback(lambda _: None)  # the loop ends, and the socket is closed
         elif server is None:
             sock.close()
             closed = succeed(None)
@@ -219,48 +219,39 @@ class StreamPort(ListeningNames):
             server.close()
             closed = succeed(None)
         closed.addCallback(lambda _: self._unbind())
-        if grace is not None:
-            closed.addCallback(lambda _: _arrived())
-            closed.addCallback(lambda _: self._await_end(grace))
-        return closed.addCallback(self._stopped)
+        time = None if grace is None else Grace(self, grace)
+        if time is not None:
+            closed.addCallback(lambda _: time.arrivals()).addCallback(lambda _: time.ends())
+        return self._waiting_for(closed.addCallback(self._stopped), time)
+
+    def _waiting_for(self, stopped: Deferred[None], time: Grace | None) -> Deferred[None]:
+        """A Deferred that fires as `stopped` does, which goes on when that is cancelled."""
+        cancelled = False
+
+        def cancel(_: object) -> None:
+            nonlocal cancelled
+            cancelled = True
+            if time is not None:
+                time.give_up()
+
+        def tell(result: Failure | None) -> None:
+            if not cancelled:
+                waiting.callback(result)
+            elif isinstance(result, Failure):
+                report(_log, f"{self!r} could not stop in good order", result)
+
+        waiting: Deferred[None] = Deferred(cancel)
+        stopped.addBoth(tell)
+        return waiting
 
     def _stopped(self, _: object) -> None:
         kind = "UNIX" if hasattr(self._host, "name") else "TCP" if self._tls is None else "TLS"
         note(_log, f"({kind} Port {_place(self._host)} Closed)")
         self.factory.doStop()
 
-    def _await_end(self, grace: float) -> Deferred[None] | None:
-        """Give the connections of this port time to end, then abort them."""
-        loop = loop_here()
-        if loop is None:
-            return None  # so there are none
-        self._ending = {
-            connection for connection in turn_of(loop).open if connection._origin.port is self
-        }
-        for connection in self._ending:
-            connection._origin = connection._origin.apart(lost=self._connection_lost)
-        if not self._ending:
-            return None
-        ended = self._ended = Deferred(lambda _: self._ending.clear())
-
-        def abort() -> None:
-            for connection in list(self._ending):
-                connection.abortConnection()
-
-        def done(result: Any) -> Any:
-            self._ended = None
-            if call.active():
-                call.cancel()
-            return result
-
-        call = self.reactor.callLater(grace, abort)
-        return ended.addBoth(done)
-
     def _connection_lost(self, connection: Connection, reason: Failure) -> None:
-        if self._ended is not None:
-            self._ending.discard(connection)
-            if not self._ending:
-                self._ended.callback(None)
+        for time in list(self._graces):
+            time.lost(connection)
 
     @property
     def socket(self) -> Socket | None:
@@ -299,23 +290,6 @@ def _stop_accepting(sock: Socket) -> asyncio.AbstractEventLoop | None:
         return loop if loop is not None and loop.remove_reader(sock) else None
     except (NotImplementedError, RuntimeError):
         return None
-
-
-def _arrived() -> Deferred[None] | None:
-    """Fires when what the loop has accepted so far has become connections."""
-    loop = loop_here()
-    if loop is None:
-        return None
-    arrived: Deferred[None] = Deferred()
-
-    def turn(left: int) -> None:
-        if left:
-            loop.call_soon(turn, left - 1)
-        elif not arrived.called:  # nor cancelled
-            arrived.callback(None)
-
-    loop.call_soon(turn, TURNS_OF_ARRIVAL - 1)
-    return arrived
 
 
 def _name(factory: Any) -> str:

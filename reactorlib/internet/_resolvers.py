@@ -59,6 +59,11 @@ def _encoded(name: str) -> str:
     return name if name.isascii() else name.encode("idna").decode("ascii")
 
 
+def _cut_short(name: object) -> bool:
+    """Whether the system would read no more than the beginning of a name."""
+    return isinstance(name, str) and "\0" in name
+
+
 def _checked(semantics: str) -> Literal["TCP", "UDP"]:
     if semantics == "TCP":
         return "TCP"
@@ -75,6 +80,8 @@ def _families(types: Sequence[Any] | None) -> set[int]:
 
 def numeric(host: str, port: int, family: int, kind: int) -> list[AddressInfo] | None:
     """A literal address, which needs no resolver; None if it is a name."""
+    if _cut_short(host):
+        return None
     try:
         return [*socket.getaddrinfo(host, port, family, kind, 0, socket.AI_NUMERICHOST)]
     except (socket.gaierror, UnicodeError):
@@ -93,6 +100,8 @@ async def look_up(
     found = numeric(host, port, family, kind)
     if found is not None:
         return found
+    if _cut_short(host):
+        raise DNSLookupError(f"no host has a NUL in its name: {host!r}")
     try:
         return [*await loop.getaddrinfo(_encoded(host), port, family=family, type=kind)]
     except (socket.gaierror, UnicodeError) as exception:
@@ -158,6 +167,8 @@ class LoopResolver:
                     if not resolution.cancelled:  # but the loop ends
                         resolutionReceiver.resolutionComplete()
                     raise
+                except Exception as exception:
+                    report(_log, f"looking up {hostName!r} failed", Failure(exception))
             try:
                 for info in found:
                     if resolution.cancelled:

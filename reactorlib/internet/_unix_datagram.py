@@ -62,10 +62,11 @@ class _UNIXDatagramPort(BaseDatagramPort):
                 if path:
                     sock.bind(path)
                     if path[:1] not in ("\0", b"\0"):
-                        os.chmod(path, self.mode)
                         self._file = SocketFile(path)
+                        os.chmod(path, self.mode)
             except BaseException:
                 sock.close()
+                self._unbind()
                 raise
         except OSError as exception:
             raise error.CannotListenError(None, path, exception) from exception

@@ -141,9 +141,11 @@ class Port(StreamPort):
             # `port` and `interface` may have been changed since the last time.
             _bind(sock, replace(self._binding, port=self.port, interface=self.interface))
             sock.listen(self.backlog)
-        except OSError as exception:
+        except BaseException as exception:
             sock.close()
-            raise error.CannotListenError(self.interface, self.port, exception) from exception
+            if isinstance(exception, OSError):
+                raise error.CannotListenError(self.interface, self.port, exception) from exception
+            raise
         return sock
 
     def getHost(self) -> IPv4Address | IPv6Address:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zope.interface import implementer
 
 from reactorlib.internet import error
+from reactorlib.internet._adopting import adopt
 from reactorlib.internet._datagram import (
     NO_ROOM,
     BaseDatagramPort,
@@ -81,17 +82,14 @@ class Port(BaseDatagramPort):
         A port on a socket that is bound already, of which it uses a duplicate.
 
         Raises:
-            UnsupportedAddressFamily: the socket is neither IPv4 nor IPv6.
+            UnsupportedAddressFamily: `addressFamily` is neither AF_INET nor AF_INET6,
+                or not the socket's own.
             UnsupportedSocketType: it is not for datagrams.
+            OSError: it is no socket.
         """
-        if addressFamily not in (socket.AF_INET, socket.AF_INET6):
-            raise error.UnsupportedAddressFamily(addressFamily)
-        sock = socket.fromfd(fileDescriptor, addressFamily, cls.socketType)
+        families = socket.AF_INET, socket.AF_INET6
+        sock = adopt(fileDescriptor, addressFamily, cls.socketType, families)
         try:
-            kind = sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
-            if kind != cls.socketType:
-                raise error.UnsupportedSocketType(kind)
-            sock.setblocking(False)
             host, number = sock.getsockname()[:2]
             port = cls(number, protocol, host, maxPacketSize, reactor)
         except BaseException:
@@ -154,7 +152,7 @@ class Port(BaseDatagramPort):
             if addr[0] != self._known_host:
                 self._check_host(addr[0], "<broadcast>")
                 self._known_host = addr[0]
-        elif addr is not None and addr != self._connected_to:
+        elif addr is not None and addr not in (self._connected_to, self._peer):
             raise ValueError(
                 f"this port is connected to {self._connected_to}, and cannot send to {addr}"
             )

@@ -89,25 +89,26 @@ class Port(StreamPort):
         return not self._path.startswith(b"\0")
 
     def _bind(self) -> socket.socket:
-        if self.wantPID and self._in_file_system:
-            self._take_lock()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock: socket.socket | None = None
         try:
+            if self.wantPID and self._in_file_system:
+                self._take_lock()
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.setblocking(False)
             sock.bind(self._path)
-            try:
-                if self._in_file_system:
-                    self._file = SocketFile(self._path)
-                    if self.mode is not None:
-                        os.chmod(self._path, self.mode)  # bytes
-                sock.listen(self.backlog)
-            except BaseException:
-                self._unlink()
-                raise
-        except OSError as exception:
-            sock.close()
-            self._give_lock()
-            raise error.CannotListenError(None, os.fsdecode(self._path), exception) from exception
+            if self._in_file_system:
+                self._file = SocketFile(self._path)
+                if self.mode is not None:
+                    os.chmod(self._path, self.mode)  # bytes
+            sock.listen(self.backlog)
+        except BaseException as exception:
+            if sock is not None:
+                sock.close()
+            self._unbind()
+            if isinstance(exception, OSError):
+                name = os.fsdecode(self._path)
+                raise error.CannotListenError(None, name, exception) from exception
+            raise
         return sock
 
     def _take_lock(self) -> None:
@@ -138,8 +139,10 @@ class Port(StreamPort):
             file.remove()
 
     def _unbind(self) -> None:
-        self._unlink()
-        self._give_lock()
+        try:
+            self._unlink()
+        finally:
+            self._give_lock()
 
     async def _create_server(
         self,

@@ -209,13 +209,17 @@ class DirDBM:
         Returns:
             the database there.
         """
-        other = type(self)(path)
+        other = self._other(path)
         if os.path.samefile(other.dname, self.dname):
             raise ValueError("a database cannot be copied to where it is")
         other.clear()
         for key in self.keys():
             other[key] = self[key]
         return other
+
+    def _other(self, path: bytes | str) -> Self:
+        """A database elsewhere that is like this one."""
+        return type(self)(path)
 
     def close(self) -> None:
         """Nothing is open between two calls: this is for programs that close any database."""
@@ -237,6 +241,12 @@ class Shelf(DirDBM):
     ) -> None:
         self._allow = allow
         super().__init__(name)
+
+    def _other(self, path: bytes | str) -> Self:
+        other = super()._other(path)
+        # Not an argument: a subclass may take others.
+        other._allow = self._allow
+        return other
 
     def _dump(self, value: Any) -> bytes:
         return _pickling.dumps(value)

@@ -8,6 +8,7 @@ later. Keys and values are quoted as in URLs.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import UserDict
 from typing import Any
@@ -16,6 +17,7 @@ from reactorlib.internet.defer import Deferred, maybeDeferred, succeed
 from reactorlib.internet.protocol import ServerFactory, connectionDone
 from reactorlib.protocols.basic import LineReceiver
 from reactorlib.protocols.policies import TimeoutMixin
+from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "quote",
     "unquote",
 ]
+
+_log = logging.getLogger("reactorlib.protocols.postfix")
 
 # tcp_table(5), "ENCODING": % and what is not printable ASCII; a space is not.
 _UNSAFE = re.compile(rb"[^!-$&-~]")
@@ -48,7 +52,8 @@ class PostfixTCPMapServer(LineReceiver, TimeoutMixin):
     The factory's `get(key)` gives the value for a key, both bytes, or None; or a
     Deferred, or it is a coroutine function. While it is at work no other request
     is read, so that answers come in the order of the questions. What it raises is
-    answered with 400 and the error's text.
+    answered with 400 and the error's text. What is neither bytes nor None is a mistake
+    of the table's: it is answered with 400, and reported.
 
     Attributes:
         timeout: after how many seconds without a request to hang up.
@@ -119,11 +124,17 @@ class PostfixTCPMapServer(LineReceiver, TimeoutMixin):
         """Refuse to store something: Postfix does not ask for it."""
         self.sendCode(500, b"put is not implemented yet.")
 
-    def __found(self, value: bytes | None) -> None:
+    def __found(self, value: object) -> None:
         if self.__lookup is None:
             return
         if value is None:
             self.sendCode(500)
+        elif not isinstance(value, bytes):
+            self.sendCode(400, b"the table has given what is no value")
+            wrong = TypeError(
+                f"{self.factory!r}.get() has to give bytes or None, and not {type(value).__name__}"
+            )
+            report(_log, "a lookup for Postfix gave what is no value", Failure(wrong))
         else:
             quoted = quote(value)
             # tcp_table(5): the limit counts the status too, and the end of the line.

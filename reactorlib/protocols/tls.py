@@ -144,17 +144,24 @@ class TLSMemoryBIOProtocol(ProtocolWrapper):
             if reason.check(ConnectionDone):
                 self._explain(engine)
         self._ended = True
-        if self._unread:
-            unread, self._unread = self._unread, b""
-            self.wrappedProtocol.dataReceived(unread)
-        reason = self._reason or reason
+        try:
+            if self._unread:
+                unread, self._unread = self._unread, b""
+                self._deliver_kept(unread)
+        finally:
+            self._is_lost(self._reason or reason)
+
+    def _is_lost(self, reason: Failure) -> None:
+        """Everybody who waits for the connection hears of its end, whatever others raise."""
         self._reason = None
         self.connected = 0
         self._stop_flush()
-        self._stop_producer()
-        while self._draining:
-            self._draining.pop().errback(reason)
-        super().connectionLost(reason)
+        try:
+            self._stop_producer()
+        finally:
+            while self._draining:
+                self._draining.pop().errback(reason)
+            super().connectionLost(reason)
 
     # -- sending --------------------------------------------------------------
 
@@ -369,8 +376,10 @@ class TLSMemoryBIOProtocol(ProtocolWrapper):
         if self._paused or self._aborted or not self._unread or engine is None:
             return
         unread, self._unread = self._unread, b""
-        self.wrappedProtocol.dataReceived(unread)
-        if engine.finished:
+        failure = self._deliver_kept(unread)
+        if failure is not None:
+            self.failVerification(failure)
+        elif engine.finished:
             self._end()
 
     # -- what TLS knows -------------------------------------------------------

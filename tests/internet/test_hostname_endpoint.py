@@ -7,6 +7,7 @@ import gc
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import pytest
@@ -344,6 +345,37 @@ def test_tcp6_asks_for_ipv6_alone() -> None:
     assert isinstance(failure_of(nothing), error.DNSLookupError)
 
 
+@pytest.mark.parametrize("kind", [HostnameEndpoint, TCP6ClientEndpoint])
+@pytest.mark.parametrize(
+    ("port", "kind_of_error"),
+    [
+        (65536, ValueError),
+        (80 + 65536, ValueError),
+        (-1, ValueError),
+        (2**70, ValueError),
+        ("65616", ValueError),
+        (b"65616", ValueError),
+        (80.0, TypeError),
+        (True, TypeError),
+        (None, TypeError),
+    ],
+)
+def test_what_is_no_port_is_refused(kind: Any, port: Any, kind_of_error: type[Exception]) -> None:
+    """The system would take many of them for another port: 65616 for 80."""
+    clock = ClockReactor(V6)
+    failure = failure_of(kind(clock, "example.com", port).connect(quiet()))
+    assert type(failure) is kind_of_error
+    assert "port is a number" in str(failure)
+    assert clock.nameResolver.asked == []
+
+
+@pytest.mark.parametrize("port", ["80", "http", b"80", 0, 65535])
+def test_a_port_may_be_text(port: Any) -> None:
+    clock = ClockReactor(V4)
+    HostnameEndpoint(clock, "example.com", port).connect(quiet())
+    assert clock.nameResolver.asked == [("example.com", port, None)]
+
+
 def test_a_resolver_of_a_function(caplog: pytest.LogCaptureFixture) -> None:
     def look_up(host: str, port: int) -> Deferred[Any]:
         if host == "bad":
@@ -449,3 +481,37 @@ async def test_a_name_that_the_system_knows(errors: Any) -> None:
         await soon(protocol.lost)
         with pytest.raises(error.DNSLookupError):
             await soon(HostnameEndpoint(reactor, "no.such.invalid", 80).connect(quiet()))
+
+
+async def test_a_port_as_text_is_connected_to(errors: Any) -> None:
+    async with reactor:
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(quiet(Talker))
+        number = str(port.getHost().port)
+        endpoint = HostnameEndpoint(reactor, "localhost", number)  # type: ignore[arg-type]
+        protocol = await soon(endpoint.connect(quiet(Talker)))
+        protocol.transport.loseConnection()
+        await soon(protocol.lost)
+
+
+@pytest.mark.parametrize("host", ["localhost\0.example.com", "127.0.0.1\0x"])
+async def test_a_name_with_a_nul_is_no_name(errors: Any, host: str) -> None:
+    """The system would read no further, and find another host."""
+    async with reactor:
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(quiet(Talker))
+        with pytest.raises(error.DNSLookupError):
+            await soon(HostnameEndpoint(reactor, host, port.getHost().port).connect(quiet()))
+
+
+@pytest.mark.parametrize("kind", [HostnameEndpoint, TCP6ClientEndpoint])
+async def test_a_search_that_cannot_begin_is_reported_and_fails(errors: Any, kind: Any) -> None:
+    """Here because the loop's executor refuses work. uvloop asks in threads of its own."""
+    async with reactor:
+        loop = asyncio.get_running_loop()
+        executor = ThreadPoolExecutor(1)
+        executor.shutdown()
+        loop.set_default_executor(executor)
+        with pytest.raises(error.DNSLookupError):
+            await soon(kind(reactor, "no.such.invalid", 80).connect(quiet()))
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            [reported] = errors.take()
+            assert isinstance(reported, RuntimeError)

@@ -180,6 +180,18 @@ async def test_a_host_that_nobody_knows_has_no_addresses(asked: Any, host: str) 
     assert receiver.told == [resolution, "complete"]
 
 
+async def test_what_the_system_cannot_be_asked_has_no_addresses_and_is_reported(
+    errors: Any,
+) -> None:
+    receiver = Receiver()
+    resolution = reactor.nameResolver.resolveHostName(receiver, LOCAL, 80.0)
+    async with asyncio.timeout(5):
+        await receiver.complete
+    assert receiver.told == [resolution, "complete"]
+    [reported] = errors.take()
+    assert isinstance(reported, OSError)
+
+
 async def test_a_host_that_is_not_ascii_is_asked_for_by_its_dns_name(asked: Any) -> None:
     receiver = Receiver()
     reactor.nameResolver.resolveHostName(receiver, "v\xe4\xe4ntynyt.example")

@@ -1,8 +1,10 @@
 """`internet.ssl`: what settings mean, shown by handshakes in memory."""
 
+import asyncio
 import datetime
 import hashlib
 import os
+import socket
 import ssl as stdlib
 import subprocess
 import sys
@@ -23,14 +25,14 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from reactorlib._sansio.tls import TLSEngine
-from reactorlib.internet import ssl
+from reactorlib.internet import reactor, ssl
 from reactorlib.internet._tls import _crypto, _pem
 from reactorlib.internet._tls._ciphers import OpenSSLCipher
 from reactorlib.internet._tls._client import ClientTLSOptions
 from reactorlib.internet._tls._settings import check_settings, engine_for, settings_for
 from reactorlib.internet._tls._trust import IOpenSSLTrustRoot
 from reactorlib.internet.defer import Deferred
-from reactorlib.internet.error import CertificateError, VerifyError
+from reactorlib.internet.error import CertificateError, ConnectError, VerifyError
 from reactorlib.internet.interfaces import (
     IAcceptableCiphers,
     ICipher,
@@ -39,6 +41,7 @@ from reactorlib.internet.interfaces import (
     IOpenSSLServerConnectionCreator,
     IProtocolNegotiationFactory,
 )
+from reactorlib.internet.protocol import ClientFactory
 
 CA = trustme.CA()
 TRUST = ssl.Certificate.loadPEM(CA.cert_pem.bytes())
@@ -657,6 +660,52 @@ async def test_an_error_in_the_choice_is_reported(errors: Any) -> None:
     assert "INTERNAL_ERROR" in str(met.client.error)
     assert met.server.error is not None
     assert [type(error) for error in errors.take()] == [LookupError]
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class Fails:
+    """A creator that has none."""
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+        raise ZeroDivisionError("the store is gone")
+
+
+class Hears(ClientFactory[Any]):
+    """Hears how the attempt has failed."""
+
+    noisy = False
+
+    def __init__(self) -> None:
+        self.failed: Deferred[Any] = Deferred()
+
+    def clientConnectionFailed(self, connector: Any, reason: Any) -> None:
+        self.failed.errback(reason)
+
+
+@implementer(IProtocolNegotiationFactory)
+class FailsToSay(Hears):
+    def acceptableProtocols(self) -> Any:
+        raise ZeroDivisionError("the store is gone")
+
+
+@pytest.mark.parametrize(
+    ("creator", "kind"),
+    [(Fails(), Hears), (to("example.com"), FailsToSay)],
+    ids=["creator", "acceptableProtocols"],
+)
+async def test_a_client_hears_why_tls_could_not_be_set_up(
+    errors: Any, creator: Any, kind: Any
+) -> None:
+    """Which is no fault of the peer's."""
+    factory = kind()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        reactor.connectSSL("127.0.0.1", listener.getsockname()[1], factory, creator)
+        with pytest.raises(ConnectError, match="ZeroDivisionError: the store is gone") as caught:
+            async with asyncio.timeout(5):
+                await factory.failed
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert errors.take() == [caught.value.__cause__]
+    assert factory.numPorts == 0
 
 
 # -- files -------------------------------------------------------------------------

@@ -299,6 +299,12 @@ def test_what_is_no_port_number_raises_at_the_call(port: Any, error: type[Except
         reactor.listenTCP(port, Factory[Any]())
 
 
+async def test_a_backlog_that_is_no_number_leaves_nothing_open(net: Net) -> None:
+    with pytest.raises(TypeError):
+        reactor.listenTCP(0, Factory[Any](), backlog="50")  # type: ignore[arg-type]
+    gc.collect()  # an open socket would be a ResourceWarning
+
+
 async def test_an_address_of_another_host_raises_at_the_call(net: Net) -> None:
     with pytest.raises(CannotListenError, match=r"192\.0\.2\.1"):
         reactor.listenTCP(0, Factory[Any](), interface="192.0.2.1")  # RFC 5737: nobody's

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -653,6 +654,23 @@ async def test_a_connected_port_talks_to_its_peer_only(host: str, peer: Any) -> 
         port.write(b"x", stranger.address)
 
 
+async def test_a_connected_port_takes_its_peer_in_either_spelling(peer: Any) -> None:
+    """As it was given to `connect()`, and as `datagramReceived()` has it."""
+    protocol = Hearer()
+    port = reactor.listenUDP(0, protocol, "::1")
+    other = peer(port, "::1")
+    number = other.address[1]
+    port.connect("0:0:0:0:0:0:0:1", number)
+    other.send(b"x")
+    await protocol.has(b"x")
+    assert protocol.received == [(b"x", ("::1", number))]
+    for host in ("::1", "0:0:0:0:0:0:0:1"):
+        port.write(b"y", (host, number))
+        assert await other.receive() == b"y"
+    with pytest.raises(ValueError, match="connected to"):
+        port.write(b"z", ("::2", number))
+
+
 async def test_connecting_says_which_local_address_is_used(peer: Any) -> None:
     port = reactor.listenUDP(0, Hearer())
     number = number_of(port)
@@ -761,6 +779,27 @@ async def test_an_adopted_socket_outlives_its_port() -> None:
 async def test_other_sockets_are_not_adopted(family: int, kind: int, error: Any) -> None:
     with socket.socket(family, kind) as sock, pytest.raises(error):
         reactor.adoptDatagramPort(sock.fileno(), family, Hearer())
+
+
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        (socket.AF_UNIX, socket.AF_INET),
+        (socket.AF_INET, socket.AF_INET6),
+        (socket.AF_INET6, socket.AF_INET),
+    ],
+)
+async def test_a_socket_is_adopted_for_what_it_is(own: int, given: int) -> None:
+    with socket.socket(own, socket.SOCK_DGRAM) as sock:
+        with pytest.raises(UnsupportedAddressFamily, match="of family"):
+            reactor.adoptDatagramPort(sock.fileno(), given, Hearer())
+        assert sock.fileno() >= 0
+
+
+async def test_what_is_no_socket_is_not_adopted(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb") as file, pytest.raises(OSError, match="socket"):
+        reactor.adoptDatagramPort(file.fileno(), socket.AF_INET, Hearer())
+    gc.collect()  # an open duplicate would be a ResourceWarning
 
 
 # -- protocols --------------------------------------------------------------------

@@ -310,6 +310,48 @@ async def test_the_lock_goes_if_the_path_is_no_good(tmp_path: Path) -> None:
     lock.unlock()
 
 
+@pytest.mark.parametrize("options", [{"mode": "666"}, {"backlog": "50"}, {"mode": 2**80}])
+@pytest.mark.parametrize("wantPID", [False, True])
+async def test_an_argument_that_is_no_good_leaves_nothing_behind(
+    tmp_path: Path, options: dict[str, Any], wantPID: bool
+) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        reactor.listenUNIX(tmp_path / "s", nobody(), wantPID=wantPID, **options)
+    assert os.listdir(tmp_path) == []
+    port = reactor.listenUNIX(tmp_path / "s", nobody(), wantPID=True)
+    await port.stopListening()
+
+
+async def test_a_folder_that_is_not_there_has_no_lock_either(tmp_path: Path) -> None:
+    with pytest.raises(CannotListenError) as caught:
+        reactor.listenUNIX(tmp_path / "no" / "s", nobody(), wantPID=True)
+    assert caught.value.port == str(tmp_path / "no" / "s")
+    assert caught.value.socketError.errno == errno.ENOENT
+
+
+async def test_a_lock_that_cannot_be_had_for_want_of_descriptors_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*args: Any, **kwargs: Any) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", no_more)
+        with pytest.raises(CannotListenError, match="Too many open files"):
+            reactor.listenUNIX(tmp_path / "s", nobody(), wantPID=True)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_factory_that_cannot_say_its_name_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Unnamed(Factory[Any]):
+        def logPrefix(self) -> str:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reactor.listenUNIX(tmp_path / "s", Unnamed(), wantPID=True)
+    assert os.listdir(tmp_path) == []
+
+
 # -- a full backlog -----------------------------------------------------------
 
 

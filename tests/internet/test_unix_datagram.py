@@ -211,6 +211,20 @@ async def test_a_file_that_is_gone_is_no_matter(path: str, errors: Any) -> None:
     await soon(port.stopListening())
 
 
+@pytest.mark.parametrize("mode", ["666", 2**80])
+async def test_a_mode_that_is_none_leaves_nothing_behind(path: str, peer: Any, mode: Any) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        reactor.listenUNIXDatagram(path, Hearer(), mode=mode)
+    assert not os.path.exists(path)
+    other = peer(f"{path}-other")
+    talker = Talker()
+    reactor.connectUNIXDatagram(other.sock.getsockname(), talker, mode=mode, bindAddress=path)
+    assert len(talker.failures) == 1
+    assert not os.path.exists(path)
+    port = reactor.listenUNIXDatagram(path, Hearer())
+    await soon(port.stopListening())
+
+
 @pytest.mark.parametrize(
     ("where", "number"),
     [("taken", errno.EADDRINUSE), ("no/such/place", errno.ENOENT), ("x" * 200, None)],

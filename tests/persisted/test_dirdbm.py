@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import stat
 import threading
@@ -120,6 +121,17 @@ def test_copies_are_of_all_and_nothing_else(db: DirDBM, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="where it is"):
         db.copyTo(db.dname)
     assert len(db) == len(ITEMS)
+
+
+def test_a_copy_of_a_shelf_refuses_what_the_shelf_refuses(tmp_path: Path) -> None:
+    strict = Shelf(tmp_path / "shelf", allow=[])
+    strict[b"plain"] = [1, 2]
+    copy = strict.copyTo(str(tmp_path / "copy"))
+    assert copy[b"plain"] == [1, 2]
+    for shelf in (strict, copy):
+        shelf[b"named"] = datetime.timedelta(1)
+        with pytest.raises(NameRefused):
+            shelf[b"named"]
 
 
 def test_a_crash_leaves_old_or_new_whole(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from reactorlib.internet import reactor
 from reactorlib.internet.defer import CancelledError, Deferred
 from reactorlib.internet.protocol import Factory, Protocol
+from reactorlib.internet.testing import StringTransport
 from reactorlib.protocols import basic
 from reactorlib.protocols.loopback import loopbackTCP
 
@@ -541,6 +542,20 @@ def test_file_sender_is_cancelled_and_sends_one_at_a_time() -> None:
     assert consumer.producer is None
     sender.resumeProducing()
     assert consumer.written == []
+
+
+def test_a_file_sender_that_a_consumer_refuses_may_send_to_another() -> None:
+    taken = StringTransport()
+    taken.registerProducer(object(), True)
+    sender = basic.FileSender()
+    with pytest.raises(RuntimeError):
+        sender.beginFileTransfer(io.BytesIO(b"x"), taken)
+    assert (sender.deferred, sender.file, sender.consumer) == (None, None, None)
+    free = StringTransport()
+    sent = sender.beginFileTransfer(io.BytesIO(b"hello"), free)
+    while not sent.called:
+        sender.resumeProducing()
+    assert free.value() == b"hello"
 
 
 async def test_file_and_strings_over_sockets() -> None:

@@ -215,6 +215,70 @@ def test_other_bad_arguments_are_refused_as_well() -> None:
     assert transport.value() == b""
 
 
+class Huge(bytes):
+    """A value that says that it has 2 GiB, less two bytes."""
+
+    def __len__(self) -> int:
+        return 2**31 - 2
+
+
+@pytest.mark.parametrize("flags", [-1, 2**32, pytest.param(10**5000, id="long")])
+def test_flags_that_a_server_cannot_read_are_refused(flags: int) -> None:
+    """
+    protocol.txt, "Storage commands": 32 bits. memcached answers a line that it cannot
+    read, and then reads the value as a command.
+    """
+    protocol, transport, clock = connected()
+    for store in (protocol.set, protocol.add, protocol.replace):
+        assert outcome(store(b"k", b"flush_all", flags)) is ClientError
+    assert outcome(protocol.checkAndSet(b"k", b"flush_all", b"1", flags)) is ClientError
+    assert (transport.value(), clock.calls) == (b"", [])
+
+
+@pytest.mark.parametrize("expiry", [2**31, 2**32, 2**63, -(2**31) - 1])
+def test_expiries_that_a_server_cannot_keep_are_refused(expiry: int) -> None:
+    protocol, transport, clock = connected()
+    assert outcome(protocol.set(b"k", b"flush_all", 0, expiry)) is ClientError
+    assert outcome(protocol.checkAndSet(b"k", b"flush_all", b"1", 0, expiry)) is ClientError
+    assert (transport.value(), clock.calls) == (b"", [])
+
+
+@pytest.mark.parametrize("cas", [b"9" * 40, b"%d" % 2**64, b"9" * 10000, b"0" * 20 + b"1"])
+def test_identifiers_of_more_than_64_bits_are_refused(cas: bytes) -> None:
+    protocol, transport, clock = connected()
+    assert outcome(protocol.checkAndSet(b"k", b"flush_all", cas)) is ClientError
+    assert (transport.value(), clock.calls) == (b"", [])
+
+
+@pytest.mark.parametrize("amount", [-1, 2**64])
+def test_amounts_that_a_server_cannot_add_are_refused(amount: int) -> None:
+    """protocol.txt, "Increment/Decrement": an unsigned number of 64 bits."""
+    protocol, transport, clock = connected()
+    assert outcome(protocol.increment(b"k", amount)) is ClientError
+    assert outcome(protocol.decrement(b"k", amount)) is ClientError
+    assert (transport.value(), clock.calls) == (b"", [])
+
+
+def test_a_value_whose_length_a_server_cannot_read_is_refused() -> None:
+    protocol, transport, clock = connected()
+    assert outcome(protocol.set(b"k", Huge(b"flush_all"))) is ClientError
+    assert outcome(protocol.append(b"k", Huge(b"flush_all"))) is ClientError
+    assert (transport.value(), clock.calls) == (b"", [])
+
+
+def test_the_least_and_greatest_numbers_are_sent() -> None:
+    protocol, transport, _ = connected()
+    protocol.set(b"k", b"v", 2**32 - 1, 2**31 - 1)
+    protocol.checkAndSet(b"k", b"v", b"%d" % (2**64 - 1), 0, -(2**31))
+    protocol.increment(b"k", 2**64 - 1)
+    protocol.decrement(b"k", 0)
+    assert transport.value() == (
+        b"set k 4294967295 2147483647 1\r\nv\r\n"
+        b"cas k 0 -2147483648 1 18446744073709551615\r\nv\r\n"
+        b"incr k 18446744073709551615\r\ndecr k 0\r\n"
+    )
+
+
 def test_a_key_of_the_longest_length_is_taken() -> None:
     protocol, transport, _ = connected()
     protocol.get(b"k" * 250)
@@ -345,6 +409,27 @@ async def test_memcached_itself(tmp_path: Path) -> None:
         assert await client.delete(b"k") is False
         assert await client.flushAll() is True
         assert await client.get(b"n") == (0, None)
+
+
+@needs_memcached
+async def test_memcached_reads_no_value_as_a_command(tmp_path: Path) -> None:
+    """What we send for the least and greatest numbers it understands; others are not sent."""
+    async with asyncio.timeout(30), server(tmp_path) as client:
+        assert await client.set(b"mine", b"1") is True
+        for flags, expiry in ((-1, 0), (2**32, 0), (0, 2**31), (0, 2**63), (0, -(2**63) - 1)):
+            with pytest.raises(ClientError, match="is not from"):
+                await client.set(b"k", b"flush_all", flags, expiry)
+        with pytest.raises(ClientError, match="identifier"):
+            await client.checkAndSet(b"mine", b"flush_all", b"9" * 40)
+        assert await client.get(b"mine") == (0, b"1")
+        assert await client.set(b"k", b"v", 2**32 - 1, 2**31 - 1) is True
+        assert await client.get(b"k") == (2**32 - 1, b"v")
+        assert await client.checkAndSet(b"k", b"w", b"%d" % (2**64 - 1)) is False
+        assert await client.set(b"k", b"v", 0, -(2**31)) is True
+        assert await client.get(b"k") == (0, None)
+        assert await client.set(b"n", b"0") is True
+        assert await client.increment(b"n", 2**64 - 1) == 2**64 - 1
+        assert await client.decrement(b"n", 2**64 - 1) == 0
 
 
 @needs_memcached

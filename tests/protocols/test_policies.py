@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from reactorlib.internet.interfaces import ITCPTransport
 from reactorlib.internet.protocol import Factory, Protocol, connectionDone
 from reactorlib.internet.task import Clock
 from reactorlib.protocols import policies
+from reactorlib.protocols.basic import FileSender
 from reactorlib.protocols.wire import Echo
 from reactorlib.python.failure import Failure
 
@@ -249,6 +251,45 @@ def test_an_idle_connection_is_closed() -> None:
     p.connectionLost(connectionDone)
 
 
+def test_a_producer_is_stopped_when_its_time_is_over() -> None:
+    clock = Clock()
+    p = connect(clocked(policies.TimeoutFactory, clock)(echo(), 3))
+    forgotten, producer = Producer(), Producer()
+    p.registerProducer(forgotten, True)
+    p.unregisterProducer()
+    p.registerProducer(producer, True)
+    clock.advance(3)
+    assert (forgotten.calls, producer.calls) == ([], ["stop"])
+    assert (p.transport.producer, p.transport.calls) == (None, ["lose"])
+
+
+def test_a_producer_that_fails_to_stop_does_not_keep_the_connection() -> None:
+    class Broken(Producer):
+        def stopProducing(self) -> None:
+            raise LookupError
+
+    clock = Clock()
+    p = connect(clocked(policies.TimeoutFactory, clock)(echo(), 3))
+    p.registerProducer(Broken(), True)
+    with pytest.raises(LookupError):
+        clock.advance(3)
+    assert (p.transport.producer, p.transport.calls) == (None, ["lose"])
+
+
+def test_a_producer_that_the_transport_refuses_is_not_stopped() -> None:
+    class Refusing(Transport):
+        def registerProducer(self, producer: Any, streaming: bool) -> None:
+            raise RuntimeError
+
+    clock, producer = Clock(), Producer()
+    p = clocked(policies.TimeoutFactory, clock)(echo(), 3).buildProtocol(HERE)
+    p.makeConnection(Refusing())
+    with pytest.raises(RuntimeError):
+        p.registerProducer(producer, True)
+    clock.advance(3)
+    assert (producer.calls, p.transport.calls) == ([], ["lose"])
+
+
 def test_a_timeout_may_be_changed_and_ends_with_the_connection() -> None:
     clock = Clock()
     p = connect(clocked(policies.TimeoutFactory, clock)(echo(), None))
@@ -332,6 +373,29 @@ def test_traffic_goes_to_a_file_for_each_connection(tmp_path: Path) -> None:
     assert "b'one'" not in (tmp_path / "log-1").read_text()
 
 
+def test_what_is_asked_for_after_the_loss_is_told_nowhere(tmp_path: Path) -> None:
+    """A transport takes it, too, and does nothing."""
+    p = connect(policies.TrafficLoggingFactory(echo(), str(tmp_path / "log")))
+    p.connectionLost(connectionDone)
+    p.write(b"late")
+    p.writeSequence([b"late"])
+    p.loseConnection()
+    assert p.transport.written == [b"late", b"late"]
+    assert p.transport.calls == ["lose"]
+    assert "late" not in (tmp_path / "log-1").read_text()
+
+
+def test_a_traffic_log_is_closed_whatever_the_protocol_raises(tmp_path: Path) -> None:
+    class Failing(Protocol):
+        def connectionLost(self, reason: Failure = connectionDone) -> None:
+            raise LookupError
+
+    p = connect(policies.TrafficLoggingFactory(Factory.forProtocol(Failing), str(tmp_path / "log")))
+    with pytest.raises(LookupError):
+        p.connectionLost(connectionDone)
+    assert p.logfile.closed
+
+
 def test_spewing_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     p = connect(policies.SpewingFactory(echo()))
@@ -385,6 +449,32 @@ async def test_every_wrapper_passes_everything_on(name: str) -> None:
     await lost
     await port.stopListening()
     assert not factory.protocols
+
+
+async def test_a_file_that_nobody_takes_fails_in_time() -> None:
+    """The peer does not read: what sends the file hears of the end of its time."""
+    sent: Deferred[bytes] = Deferred()
+
+    class Sending(Protocol):
+        def connectionMade(self) -> None:
+            file = io.BytesIO(b"x" * 50_000_000)
+            FileSender().beginFileTransfer(file, self.transport).chainDeferred(sent)
+
+    inner = Factory.forProtocol(Sending)
+    inner.noisy = False
+    factory = policies.TimeoutFactory(inner, 0.05)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+    with socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.setblocking(False)
+        async with asyncio.timeout(10):
+            await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", port.getHost().port))
+            with pytest.raises(Exception, match="Consumer asked us to stop producing"):
+                await sent
+        (wrapper,) = factory.protocols
+        wrapper.abortConnection()
+    await port.stopListening()
 
 
 async def test_an_idle_connection_is_closed_over_a_socket() -> None:

@@ -101,6 +101,23 @@ def test_an_error_is_told_in_one_line() -> None:
     assert (answer.count(b"\n"), len(answer)) == (1, 4096)
 
 
+@pytest.mark.parametrize("value", ["text", 7, [b"a"]], ids=repr)
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+async def test_what_is_no_value_is_the_tables_mistake(value: Any, later: bool, errors: Any) -> None:
+    """tcp_table(5): 400 is an error that may pass. The next request is answered."""
+    waiting: Deferred[Any] = Deferred()
+    values = {b"bad": waiting if later else value, b"good": b"yes"}
+    protocol, transport, _ = connected(Table(values.get))
+    protocol.dataReceived(b"get bad\nget good\n")
+    if later:
+        waiting.callback(value)
+    assert transport.value() == b"400 the table has given what is no value\n200 yes\n"
+    assert (transport.producerState, protocol.paused) == ("producing", False)
+    [error] = errors.take()
+    assert type(error) is TypeError
+    assert "Table" in str(error)
+
+
 def test_a_lookup_ends_with_the_connection() -> None:
     waiting: Deferred[bytes | None] = Deferred()
     protocol, transport, clock = connected(Table(lambda key: waiting))

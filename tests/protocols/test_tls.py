@@ -773,6 +773,90 @@ def test_what_came_while_paused_is_not_lost_with_the_connection(garbage: bytes) 
     assert wire.server.received == b"request"
 
 
+class Mistake(Exception):
+    """The protocol's own."""
+
+
+def mistaken(side: Side) -> None:
+    raise Mistake
+
+
+def kept(**hooks: Any) -> Wire:
+    """A server that has paused, and not been given the request that has come."""
+    server = Side(handshake=lambda side: side.transport.pauseProducing(), **hooks)
+    wire = Wire(Side(made=lambda side: side.transport.write(b"request")), server).run()
+    assert wire.server.events == ["made", "handshake"]
+    return wire
+
+
+async def test_an_error_on_what_was_kept_does_not_hide_the_loss(errors: Any) -> None:
+    """Promise 16 of transports: `connectionLost` comes exactly once, last."""
+    wire = kept(data=mistaken)
+    producer = Producer()
+    wire.server.transport.registerProducer(producer, True)
+    wire.lose(1, ConnectionLost())
+    assert wire.server.events == ["made", "handshake", "data", "lost"]
+    assert wire.server.lost_by is ConnectionLost
+    assert [type(error) for error in errors.take()] == [Mistake]
+    assert (producer.told, wire.ends[1].producer) == (["stop"], None)
+    assert wire.tls[1].factory.protocols == {}
+
+
+async def test_an_error_on_what_was_kept_does_not_hide_the_loss_from_who_drains(
+    errors: Any,
+) -> None:
+    wire = Wire(server=Side(data=mistaken))
+    reasons: list[Any] = []
+    wire.server.transport.drain().addErrback(reasons.append)
+    wire.tls[1]._unread = b"kept"
+    wire.lose(1, ConnectionLost())
+    assert wire.server.events == ["made", "data", "lost"]
+    assert [reason.type for reason in reasons] == [ConnectionLost]
+    assert [type(error) for error in errors.take()] == [Mistake]
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_on_what_was_kept_goes_on(interrupt: type[BaseException]) -> None:
+    def stop(side: Side) -> None:
+        raise interrupt
+
+    wire = kept(data=stop)
+    with pytest.raises(interrupt):
+        wire.lose(1, ConnectionDone())
+    assert wire.server.events == ["made", "handshake", "data", "lost"]
+
+    wire = kept(data=stop)
+    wire.server.transport.resumeProducing()
+    with pytest.raises(interrupt):
+        wire.clock.advance(0)
+    assert not wire.ends[1].aborted
+
+
+def test_a_producer_that_fails_to_stop_does_not_hide_the_loss() -> None:
+    class Broken(Producer):
+        def stopProducing(self) -> None:
+            raise Mistake
+
+    wire = shaken()
+    wire.client.transport.registerProducer(Broken(), True)
+    with pytest.raises(Mistake):
+        wire.lose(0, ConnectionLost())
+    assert wire.client.lost_by is ConnectionLost
+
+
+async def test_an_error_on_what_was_kept_costs_the_connection(errors: Any) -> None:
+    """As one on what comes when nothing is paused; that is its reason, too."""
+    wire = kept(data=mistaken)
+    wire.server.transport.resumeProducing()
+    wire.run()
+    assert wire.ends[1].aborted
+    assert wire.server.events == ["made", "handshake", "data", "lost"]
+    assert wire.server.lost_by is Mistake
+    assert wire.client.lost_by is not None
+    assert [type(error) for error in errors.take()] == [Mistake]
+    assert wire.tls[1].factory.protocols == {}
+
+
 def test_pausing_again_before_anything_is_delivered() -> None:
     server = Side(handshake=lambda side: side.transport.pauseProducing())
     wire = Wire(Side(made=lambda side: side.transport.write(b"request")), server).run()
@@ -1128,3 +1212,40 @@ async def test_a_client_of_asyncio() -> None:
         await writer.wait_closed()
         await side.until(lambda: side.reason)
     assert side.lost_by is ConnectionDone
+
+
+async def test_an_error_on_what_was_kept_costs_a_connection_over_a_socket(errors: Any) -> None:
+    """The request comes with the last message of the handshake, to one who has paused."""
+
+    def pause(side: Side) -> None:
+        side.transport.pauseProducing()
+        asyncio.get_running_loop().call_soon(side.transport.resumeProducing)
+
+    side = Real(handshake=pause, data=mistaken)
+    server, port = await serve(side, SERVER)
+    async with asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT)
+        CA.configure_trust(context)
+        incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except stdlib.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65536))
+        tls.write(b"request")
+        writer.write(outgoing.read())
+        try:
+            with contextlib.suppress(ConnectionError):
+                while await reader.read(65536):
+                    pass
+        finally:
+            writer.transport.abort()
+            server.close()
+        await side.until(lambda: side.reason)
+        await server.wait_closed()
+    assert (side.received, side.lost_by) == (b"request", Mistake)
+    assert [type(error) for error in errors.take()] == [Mistake]

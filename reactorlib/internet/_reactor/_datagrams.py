@@ -50,8 +50,10 @@ class DatagramReactor(LoopReactor):
         Send and receive at a UDP socket that is bound already; see `IReactorSocket`.
 
         Raises:
-            UnsupportedAddressFamily: the socket is neither IPv4 nor IPv6.
+            UnsupportedAddressFamily: `addressFamily` is neither AF_INET nor AF_INET6,
+                or not the socket's own.
             UnsupportedSocketType: it is not for datagrams.
+            OSError: it is no socket.
         """
         listening = Port.adopt(fileDescriptor, addressFamily, protocol, maxPacketSize, self)
         listening.startListening()

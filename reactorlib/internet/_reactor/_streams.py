@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import socket
 from typing import Any, TypeVar
 
 from zope.interface import implementer
 
 from reactorlib.internet import error, tcp, unix
+from reactorlib.internet._adopting import adopt
 from reactorlib.internet._connecting import lent
 from reactorlib.internet._connection import Origin
 from reactorlib.internet._listening import StreamPort
@@ -162,31 +162,13 @@ def _listening(port: _Port) -> _Port:
 
 
 def _adopt(descriptor: int, family: int, listens: bool) -> socket.socket:
-    """A socket of our own over a duplicate of somebody's descriptor."""
-    if family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
-        raise error.UnsupportedAddressFamily(family)
-    duplicate = os.dup(descriptor)
+    """A stream socket of our own over a duplicate of somebody's descriptor."""
+    families = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
+    sock = adopt(descriptor, family, socket.SOCK_STREAM, families)
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM, fileno=duplicate)
-    except BaseException:
-        os.close(duplicate)
-        raise
-    try:
-        found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE)
-        if found != socket.SOCK_STREAM:
-            raise error.UnsupportedSocketType(
-                f"descriptor {descriptor} is a socket of type {found}, not a stream"
-            )
-        if hasattr(socket, "SO_DOMAIN"):
-            known = sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
-            if known != family:
-                raise error.UnsupportedAddressFamily(
-                    f"descriptor {descriptor} is a socket of family {known}, not {family}"
-                )
         if listens != sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             wrong = "does not listen, so it is no port" if listens else "listens, so it is a port"
             raise error.UnsupportedSocketType(f"descriptor {descriptor} is a socket that {wrong}")
-        sock.setblocking(False)
     except BaseException:
         sock.close()
         raise

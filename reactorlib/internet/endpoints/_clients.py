@@ -9,10 +9,11 @@ from reactorlib.internet import error
 from reactorlib.internet._resolvers import find_addresses
 from reactorlib.internet.abstract import isIPv6Address
 from reactorlib.internet.address import IPv6Address
-from reactorlib.internet.defer import Deferred
+from reactorlib.internet.defer import Deferred, fail
 from reactorlib.internet.endpoints._attempt import _WrappingFactory
 from reactorlib.internet.endpoints._client import ClientEndpoint
 from reactorlib.internet.endpoints._race import Race
+from reactorlib.internet.tcp import check_port
 from reactorlib.python.failure import Failure
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "TCP4ClientEndpoint",
     "TCP6ClientEndpoint",
     "UNIXClientEndpoint",
+    "check_wanted_port",
     "local_binding",
 ]
 
@@ -37,6 +39,23 @@ def local_binding(given: Any) -> Any:
         host, port = given
         return host.decode("ascii") if isinstance(host, bytes) else host, port
     return given
+
+
+def check_wanted_port(port: object) -> None:
+    """
+    Check a port that a resolver is to be given, which may be text: a number, or a service.
+
+    The system takes numbers that are too high, and less 65536 they are other ports.
+
+    Raises:
+        TypeError, ValueError: it is no port, or out of range.
+    """
+    if isinstance(port, (str, bytes)):
+        try:
+            port = int(port)
+        except ValueError:
+            return
+    check_port(port)
 
 
 class _Client(ClientEndpoint):
@@ -112,6 +131,11 @@ class TCP6ClientEndpoint(_TCPClient):
     """
 
     def _connect(self, protocolFactory: Any) -> Deferred[Any]:
+        try:
+            check_wanted_port(self._port)
+        except (TypeError, ValueError):
+            return fail()
+
         def attempt(address: Any) -> Deferred[Any]:
             endpoint = TCP4ClientEndpoint(
                 self._reactor, address.host, address.port, self._timeout, self._bindAddress

@@ -13,7 +13,11 @@ from reactorlib.internet._resolvers import AskingResolver, find_addresses
 from reactorlib.internet.address import HostnameAddress
 from reactorlib.internet.defer import Deferred, fail
 from reactorlib.internet.endpoints._client import ClientEndpoint
-from reactorlib.internet.endpoints._clients import TCP4ClientEndpoint, local_binding
+from reactorlib.internet.endpoints._clients import (
+    TCP4ClientEndpoint,
+    check_wanted_port,
+    local_binding,
+)
 from reactorlib.internet.endpoints._race import ATTEMPT_DELAY, Race
 from reactorlib.internet.interfaces import IReactorPluggableNameResolver
 from reactorlib.internet.threads import deferToThread
@@ -77,6 +81,10 @@ class HostnameEndpoint(ClientEndpoint):
         if self._badHostname:
             shown = self._hostText.encode("ascii", "backslashreplace").decode("ascii")
             return fail(ValueError(f"invalid hostname: {shown}"))
+        try:
+            check_wanted_port(self._port)
+        except (TypeError, ValueError):
+            return fail()
 
         def attempt(address: Any) -> Deferred[Any]:
             endpoint = TCP4ClientEndpoint(

@@ -165,14 +165,20 @@ class BinaryBoxProtocol(Protocol):
 
     # -- TLS ------------------------------------------------------------------
 
-    def _prepareTLS(self, certificate: Any, verifyAuthorities: Any) -> None:
-        """Keep boxes back until `_startTLS`."""
-        self._startingTLSBuffer = []
-        if self.hostCertificate is not None:
+    def _checkTLS(self, certificate: Any) -> None:
+        """Refuse to ask for TLS twice, before the peer hears of it."""
+        if self._startingTLSBuffer is not None:
+            raise OnlyOneTLS("TLS has been asked for, and the answer is not there")
+        if self.hostCertificate is not None or self.noPeerCertificate:
             raise OnlyOneTLS(
                 f"Previously authenticated connection between {self.hostCertificate} and "
                 f"{self.peerCertificate} is trying to re-establish as {certificate}"
             )
+
+    def _prepareTLS(self, certificate: Any, verifyAuthorities: Any) -> None:
+        """Keep boxes back until `_startTLS`."""
+        self._checkTLS(certificate)
+        self._startingTLSBuffer = []
 
     def _startTLS(self, certificate: Any, verifyAuthorities: Any) -> None:
         """Speak TLS, then send what was kept back."""
@@ -185,6 +191,16 @@ class BinaryBoxProtocol(Protocol):
         waiting, self._startingTLSBuffer = self._startingTLSBuffer, None
         for box in waiting or ():
             self.sendBox(box)
+
+    def _refuseTLS(self) -> None:
+        """
+        There will be no TLS: close the connection, with which everything fails that waits.
+
+        What was kept back is not sent, for it would be without TLS.
+        """
+        self._justStartedTLS = False
+        if self.transport is not None:
+            self.transport.loseConnection()
 
     def _is_client(self) -> bool:
         """Whether the one who asks for TLS is this side: it kept boxes back meanwhile."""

@@ -12,6 +12,7 @@ from reactorlib.protocols.amp._command import Command
 if TYPE_CHECKING:
     from reactorlib.protocols.amp._arguments import Arguments
     from reactorlib.protocols.amp._protocol import BinaryBoxProtocol
+    from reactorlib.python.failure import Failure
 
 __all__ = ["NoCertificate", "StartTLS"]
 
@@ -71,7 +72,9 @@ class _TLSBox(AmpBox):
 
 class StartTLS(Command):
     """
-    Go on in TLS. The one who asks is TLS's client.
+    Go on in TLS. The one who asks is TLS's client. It sends no other box before the
+    answer; if that is a refusal, or is not waited for, the connection is closed: what
+    would have been sent was meant for TLS.
 
     A responder returns a dictionary with its `tls_localCertificate`, a
     `PrivateCertificate`, and `tls_verifyAuthorities`, those whose word it takes for
@@ -98,6 +101,7 @@ class StartTLS(Command):
         super().__init__(**kw)
 
     def _doCommand(self, proto: Any) -> Deferred[Any] | None:
+        proto._checkTLS(self.certificate)
         answer = super()._doCommand(proto)
         proto._prepareTLS(self.certificate, self.authorities)
 
@@ -105,4 +109,8 @@ class StartTLS(Command):
             proto._startTLS(self.certificate, self.authorities)
             return response
 
-        return None if answer is None else answer.addCallback(start)
+        def refused(failure: Failure) -> Failure:
+            proto._refuseTLS()
+            return failure
+
+        return None if answer is None else answer.addCallback(start).addErrback(refused)

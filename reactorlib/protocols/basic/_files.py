@@ -55,7 +55,8 @@ class FileSender:
             reading fails. Cancelled, it sends no more.
 
         Raises:
-            RuntimeError: it sends a file already.
+            RuntimeError: it sends a file already, or the consumer has a producer already:
+                nothing is sent, and the next file can be.
         """
         if self.deferred is not None:
             raise RuntimeError(f"{self!r} is sending {self.file!r}: use a FileSender for each")
@@ -65,7 +66,12 @@ class FileSender:
         self.lastSent = b""
         deferred: Deferred[bytes] = Deferred(lambda _: self._end())
         self.deferred = deferred
-        consumer.registerProducer(self, False)
+        try:
+            consumer.registerProducer(self, False)
+        except BaseException:
+            if self.deferred is deferred:
+                self.deferred = self.file = self.consumer = self.transform = None
+            raise
         return deferred
 
     def resumeProducing(self) -> None:

@@ -79,6 +79,8 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
         self._late: Any = None
         self._paused = False
         self._unread = b""
+        #: What the wrapped protocol has raised: why the connection is lost.
+        self._reason: Failure | None = None
 
     def logPrefix(self) -> str:
         """The name in logs: the wrapped protocol's, and this one's."""
@@ -137,7 +139,7 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
             return
         self.wrappedProtocol = wrapped
         wrapped.makeConnection(self)
-        if rest := reader.rest:
+        if (rest := reader.rest) and not self.disconnecting:
             self.dataReceived(rest)
 
     def _stop_waiting(self) -> None:
@@ -152,10 +154,13 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
         if self.wrappedProtocol is None:
             self.factory.unregisterProtocol(self)
             return
-        if self._unread:
-            unread, self._unread = self._unread, b""
-            self.wrappedProtocol.dataReceived(unread)
-        super().connectionLost(reason)
+        unread, self._unread = self._unread, b""
+        reason, self._reason = self._reason or reason, None
+        try:
+            if unread:
+                self._deliver_kept(unread)
+        finally:
+            super().connectionLost(reason)
 
     # -- the transport of the wrapped protocol --------------------------------
 
@@ -172,6 +177,11 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
         if header is None or header.destination is None:
             return self.transport.getHost()
         return header.destination
+
+    def loseConnection(self) -> None:
+        """Close once everything written has been sent. Nothing more is delivered."""
+        self._unread = b""
+        super().loseConnection()
 
     def abortConnection(self) -> None:
         """Close now: data not yet sent is dropped."""
@@ -195,7 +205,9 @@ class HAProxyProtocolWrapper(ProtocolWrapper):
     def _deliver(self) -> None:
         if self._unread and not self._paused and self.wrappedProtocol is not None:
             unread, self._unread = self._unread, b""
-            self.wrappedProtocol.dataReceived(unread)
+            self._reason = self._deliver_kept(unread)
+            if self._reason is not None:
+                self.abortConnection()
 
 
 class HAProxyWrappingFactory(WrappingFactory[HAProxyProtocolWrapper]):

@@ -102,7 +102,8 @@ class MemCacheProtocol(LineReceiver, TimeoutMixin):
         Args:
             flags: a number from 0 to 2 ** 32 - 1 that is stored with it.
             expireTime: after how many seconds it is forgotten, if at most 30 days;
-                a larger number is a time since the epoch; 0 for never.
+                a larger number is a time since the epoch; 0 for never, and a negative
+                one for at once. At most 2 ** 31 - 1, which memcached can keep.
 
         Returns:
             a Deferred that fires with True.
@@ -207,6 +208,9 @@ class MemCacheProtocol(LineReceiver, TimeoutMixin):
         """
         Add to a value that is a decimal number, of 64 bits.
 
+        Args:
+            val: from 0 to 2 ** 64 - 1.
+
         Returns:
             a Deferred that fires with the new number, or False if there is no value.
         """
@@ -219,7 +223,8 @@ class MemCacheProtocol(LineReceiver, TimeoutMixin):
     def __count(self, name: bytes, key: bytes, val: int) -> Deferred[int | bool]:
         try:
             checked = wire.check_key(key, self.MAX_KEY_LENGTH)
-            data = b"%s %s %d\r\n" % (name, checked, wire.check_number(val, "val"))
+            number = wire.check_number(val, "val", 0, wire.MAX_COUNT)
+            data = b"%s %s %d\r\n" % (name, checked, number)
         except ClientError as error:
             return fail(error)
         return self.__send(data, _Command(Kind.COUNT))

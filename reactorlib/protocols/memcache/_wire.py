@@ -11,6 +11,11 @@ __all__ = [
     "DEFAULT_PORT",
     "ENDINGS",
     "ITEMS",
+    "MAX_COUNT",
+    "MAX_EXPIRY",
+    "MAX_FLAGS",
+    "MAX_LENGTH",
+    "MIN_EXPIRY",
     "ClientError",
     "Kind",
     "NoSuchCommand",
@@ -25,6 +30,17 @@ __all__ = [
 ]
 
 DEFAULT_PORT = 11211
+
+#: protocol.txt, "Storage commands": flags are of 32 bits.
+MAX_FLAGS = 2**32 - 1
+#: memcached keeps these in a signed number of 32 bits. Of others it takes those 32 bits,
+#: or does not understand the command.
+MIN_EXPIRY, MAX_EXPIRY = -(2**31), 2**31 - 1
+#: protocol.txt, "Increment/Decrement": a number of 64 bits. So is an identifier.
+MAX_COUNT = 2**64 - 1
+_CAS_DIGITS = 20
+#: What memcached can read the length of: a signed number of 32 bits, and the end of the line.
+MAX_LENGTH = 2**31 - 3
 
 
 class NoSuchCommand(Exception):
@@ -103,15 +119,18 @@ def check_key(key: object, limit: int) -> bytes:
     return key
 
 
-def check_number(value: object, name: str) -> int:
+def check_number(value: object, name: str, least: int, most: int) -> int:
     """
-    Return `value` if it is a whole number.
+    Return `value` if it is a whole number from `least` to `most`.
 
     Raises:
-        ClientError: it is not.
+        ClientError: it is not. A server that cannot read a number of a command drops
+            the line alone, and takes the value that follows for its next command.
     """
     if not isinstance(value, int):
         raise ClientError(f"Invalid type for {name}: {type(value)}, expecting int")
+    if not least <= value <= most:
+        raise ClientError(f"Invalid {name}: it is not from {least} to {most}")
     return value
 
 
@@ -125,17 +144,22 @@ def storage(
         cas: the identifier of the value to replace; empty for none.
 
     Raises:
-        ClientError: something has the wrong type.
+        ClientError: something has the wrong type, or is not what a server can read.
     """
     if not isinstance(value, bytes):
         raise ClientError(f"Invalid type for value: {type(value)}, expecting bytes")
+    if len(value) > MAX_LENGTH:
+        raise ClientError(f"Value too long: {len(value)} bytes, {MAX_LENGTH} can be told")
     if not isinstance(cas, bytes) or (cas and not cas.isdigit()):
         raise ClientError(f"Invalid identifier: {cas!r}, expecting digits in bytes")
+    # protocol.txt, "Storage commands": it is of 64 bits.
+    if len(cas) > _CAS_DIGITS or int(cas or b"0") > MAX_COUNT:
+        raise ClientError(f"Invalid identifier: {cas[:40]!r} is over {MAX_COUNT}")
     head = b"%s %s %d %d %d" % (
         command,
         key,
-        check_number(flags, "flags"),
-        check_number(expire, "expireTime"),
+        check_number(flags, "flags", 0, MAX_FLAGS),
+        check_number(expire, "expireTime", MIN_EXPIRY, MAX_EXPIRY),
         len(value),
     )
     if cas:

@@ -52,7 +52,8 @@ class TrafficLoggingProtocol(ProtocolWrapper):
     Writes to a file what goes over a connection, a line for each event.
 
     Args:
-        logfile: a text file. A real one is closed when the connection is lost.
+        logfile: a text file. A real one is closed when the connection is lost; what is
+            asked for later is told nowhere.
         lengthLimit: of longer data only so many bytes are told, half of them from
             its beginning and half from its end; None for all.
         number: names the connection in each line.
@@ -72,6 +73,8 @@ class TrafficLoggingProtocol(ProtocolWrapper):
         self._number = number
 
     def _tell(self, line: str) -> None:
+        if getattr(self.logfile, "closed", False) is True:
+            return
         self.logfile.write(line + "\n")
         self.logfile.flush()
 
@@ -94,9 +97,11 @@ class TrafficLoggingProtocol(ProtocolWrapper):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._tell(f"C {self._number}: {reason!r}")
-        super().connectionLost(reason)
-        if isinstance(self.logfile, io.TextIOWrapper):
-            self.logfile.close()
+        try:
+            super().connectionLost(reason)
+        finally:
+            if isinstance(self.logfile, io.TextIOWrapper):
+                self.logfile.close()
 
     def write(self, data: bytes) -> None:
         """Send `data`."""

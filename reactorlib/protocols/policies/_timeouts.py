@@ -35,7 +35,7 @@ class TimeoutProtocol(ProtocolWrapper):
         super().__init__(factory, wrappedProtocol)
         self.timeoutCall: Any = None
         self.timeoutPeriod = timeoutPeriod
-        self._has_producer = False
+        self._producer: Any = None
 
     def makeConnection(self, transport: Any) -> None:
         """Take the transport; the time begins."""
@@ -89,20 +89,24 @@ class TimeoutProtocol(ProtocolWrapper):
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Let `producer` know when to write."""
-        self._has_producer = True
         super().registerProducer(producer, streaming)
+        self._producer = producer
 
     def unregisterProducer(self) -> None:
         """Forget the producer."""
-        self._has_producer = False
+        self._producer = None
         super().unregisterProducer()
 
     def timeoutFunc(self) -> None:
-        """Nothing happened for too long. Hangs up, unless overridden."""
-        if self._has_producer:
-            # It has had its time: to wait until it is done might be for ever.
-            self.unregisterProducer()
-        self.loseConnection()
+        """Nothing happened for too long. Stops a producer and hangs up, unless overridden."""
+        producer = self._producer
+        try:
+            if producer is not None:
+                # It has had its time: to wait until it is done might be for ever.
+                self.unregisterProducer()
+                producer.stopProducing()
+        finally:
+            self.loseConnection()
 
 
 class TimeoutFactory(WrappingFactory[TimeoutProtocol]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,9 +10,12 @@ from zope.interface import directlyProvides, providedBy
 
 from reactorlib.internet.interfaces import ILoggingContext
 from reactorlib.internet.protocol import ClientFactory, Protocol, connectionDone
+from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
 
 __all__ = ["ProtocolWrapper", "WrappingFactory"]
+
+_log = logging.getLogger("reactorlib.protocols.policies")
 
 
 def _log_prefix(wrapper: object, wrapped: Any) -> str:
@@ -96,6 +100,25 @@ class ProtocolWrapper(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Bytes came in."""
         self.wrappedProtocol.dataReceived(data)
+
+    def _deliver_kept(self, data: bytes) -> Failure | None:
+        """
+        Deliver what was kept back, where no transport below is there to take an error.
+
+        Returns:
+            the error that the wrapped protocol raised, which has been reported; None if
+            there was none.
+        """
+        try:
+            self.wrappedProtocol.dataReceived(data)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            failure = Failure(error)
+            context = {"protocol": self.wrappedProtocol, "transport": self}
+            report(_log, "dataReceived() failed; the connection is dropped", failure, **context)
+            return failure
+        return None
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""

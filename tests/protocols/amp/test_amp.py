@@ -449,6 +449,71 @@ async def test_tls_with_certificates() -> None:
             near.callRemote(amp.StartTLS)
 
 
+class NoTLS(Calculator):
+    """Refuses TLS, if it answers at all."""
+
+    answers = True
+
+    @amp.StartTLS.responder
+    def no(self) -> Any:
+        if not self.answers:
+            return Deferred()
+        raise amp.RemoteAmpError(b"NO_TLS", "no TLS here", False)
+
+
+class SilentOnTLS(NoTLS):
+    answers = False
+
+
+@pytest.mark.parametrize("server", [NoTLS, SilentOnTLS])
+async def test_without_the_tls_that_was_asked_for_nothing_is_sent(server: Start) -> None:
+    """What waited for TLS fails with the connection, and what is asked later."""
+    async with connected(server=server) as (near, far):
+        asked = near.callRemote(amp.StartTLS)
+        waiting = near.callRemote(Sum, a=1, b=1)
+        near.callRemote(Silent, word=b"secret")
+        if server is SilentOnTLS:
+            asked.cancel()
+        with pytest.raises((amp.UnknownRemoteError, CancelledError)):
+            await soon(asked)
+        with pytest.raises(ConnectionClosed):
+            await soon(waiting)
+        with pytest.raises(ConnectionClosed):
+            await soon(near.callRemote(Sum, a=1, b=1))
+        await soon(near.lost)
+        assert far.words == []
+
+
+async def test_tls_that_cannot_begin_ends_the_connection() -> None:
+    class Unusable:
+        def options(self, *authorities: Any) -> Any:
+            raise LookupError("no key")
+
+    async with connected() as (near, _):
+        asked = near.callRemote(amp.StartTLS, tls_localCertificate=Unusable())
+        waiting = near.callRemote(Sum, a=1, b=1)
+        with pytest.raises(LookupError):
+            await soon(asked)
+        with pytest.raises(ConnectionClosed):
+            await soon(waiting)
+
+
+@pytest.mark.parametrize("with_certificates", [True, False])
+async def test_tls_is_not_asked_for_twice(with_certificates: bool) -> None:
+    """The second question is not sent, and the connection goes on."""
+    ours = certificate("near.test") if with_certificates else None
+    async with connected() as (near, _):
+        first = near.callRemote(amp.StartTLS, tls_localCertificate=ours)
+        waiting = near.callRemote(Sum, a=1, b=1)
+        with pytest.raises(amp.OnlyOneTLS, match="the answer is not there"):
+            near.callRemote(amp.StartTLS)
+        await soon(first)
+        assert await soon(waiting) == {"total": 2}
+        with pytest.raises(amp.OnlyOneTLS):
+            near.callRemote(amp.StartTLS)
+        assert await soon(near.callRemote(Sum, a=1, b=2)) == {"total": 3}
+
+
 async def test_tls_without_certificates() -> None:
     async with connected() as (near, _):
         await soon(near.callRemote(amp.StartTLS))

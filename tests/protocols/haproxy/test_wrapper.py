@@ -217,6 +217,102 @@ def test_what_waits_is_delivered_at_the_end(monkeypatch: pytest.MonkeyPatch) -> 
     assert made.one.told[1:] == [b"a", "lost"]
 
 
+class Mistake(Exception):
+    """The wrapped protocol's own."""
+
+
+class Mistaken(Seen):
+    """Pauses at first, and raises what the test says."""
+
+    pauses = True
+    raises: type[BaseException] = Mistake
+
+    def dataReceived(self, data: bytes) -> None:
+        super().dataReceived(data)
+        raise self.raises
+
+
+class MakingMistakes(Making):
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = Mistaken()
+        self.built.append((addr, protocol))
+        return protocol
+
+
+async def test_an_error_on_what_waits_does_not_hide_the_end(errors: Any) -> None:
+    """Promise 16 of transports: `connectionLost` comes exactly once, last."""
+    made, wrapper, _, _ = connected(MakingMistakes())
+    wrapper.dataReceived(HEADER + b"a")
+    wrapper.connectionLost(Failure(ValueError()))
+    assert made.one.told[1:] == [b"a", "lost"]
+    assert [type(error) for error in errors.take()] == [Mistake]
+    assert wrapper.factory.protocols == {}
+
+
+async def test_an_error_on_what_waited_costs_the_connection(errors: Any) -> None:
+    made, wrapper, transport, clock = connected(MakingMistakes())
+    wrapper.dataReceived(HEADER + b"a")
+    wrapper.resumeProducing()
+    clock.advance(0)
+    assert made.one.told[1:] == [b"a"]
+    assert transport.told == ["pause", "resume", "abort"]
+    assert [type(error) for error in errors.take()] == [Mistake]
+    wrapper.connectionLost(Failure(ValueError()))
+    assert made.one.told[2:] == ["lost"]
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_on_what_waits_goes_on(
+    interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mistaken, "raises", interrupt)
+    made, wrapper, transport, clock = connected(MakingMistakes())
+    wrapper.dataReceived(HEADER + b"a")
+    with pytest.raises(interrupt):
+        wrapper.connectionLost(Failure(ValueError()))
+    assert made.one.told[1:] == [b"a", "lost"]
+
+    _, wrapper, transport, clock = connected(MakingMistakes())
+    wrapper.dataReceived(HEADER + b"a")
+    wrapper.resumeProducing()
+    with pytest.raises(interrupt):
+        clock.advance(0)
+    assert transport.told == ["pause", "resume"]
+
+
+@pytest.mark.parametrize("how", ["loseConnection", "abortConnection"])
+def test_who_closes_is_given_nothing_more(how: str) -> None:
+    class Closing(Seen):
+        def connectionMade(self) -> None:
+            super().connectionMade()
+            getattr(self.transport, how)()
+
+    class MakingThem(Making):
+        def buildProtocol(self, addr: Any) -> Any:
+            self.built.append((addr, Closing()))
+            return self.built[-1][1]
+
+    made, wrapper, _, clock = connected(MakingThem())
+    wrapper.dataReceived(HEADER + b"hello")
+    wrapper.connectionLost()
+    assert made.one.told[1:] == ["lost"]
+    assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("how", ["loseConnection", "abortConnection"])
+def test_who_closes_while_paused_is_given_nothing_more(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Seen, "pauses", True)
+    made, wrapper, _, clock = connected()
+    wrapper.dataReceived(HEADER + b"hello")
+    getattr(wrapper, how)()
+    wrapper.resumeProducing()
+    clock.advance(0)
+    wrapper.connectionLost()
+    assert made.one.told[1:] == ["lost"]
+
+
 @pytest.mark.parametrize(
     ("address", "trusted"),
     [
@@ -352,6 +448,30 @@ async def test_a_slow_proxy_is_dropped(ports: Any) -> None:
     with pytest.raises(ConnectionResetError):
         await reader.read()
     writer.close()
+
+
+async def test_an_error_on_what_waited_costs_a_connection_over_a_socket(errors: Any) -> None:
+    lost: Deferred[Any] = Deferred()
+
+    class Resuming(Mistaken):
+        def connectionMade(self) -> None:
+            super().connectionMade()
+            reactor.callLater(0, self.transport.resumeProducing)
+
+        def connectionLost(self, reason: Failure = None) -> None:  # type: ignore[assignment]
+            lost.callback((self.told[1:], reason.type))
+
+    async with reactor, asyncio.timeout(10):
+        port = await plain().listen(Factory.forProtocol(Resuming))
+        reader, writer = await asyncio.open_connection(LOCAL, port.getHost().port)
+        writer.write(HEADER + b"hello")
+        try:
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+        finally:
+            writer.close()
+        assert await lost == ([b"hello"], Mistake)
+    assert [type(error) for error in errors.take()] == [Mistake]
 
 
 async def test_an_asyncio_protocol_knows_the_client(errors: Any) -> None:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from reactorlib.internet import error
 from reactorlib.internet._connection import Builder, Origin
 from reactorlib.internet._tls._settings import engine_for
+from reactorlib.internet._turn import turn_of
 from reactorlib.internet.interfaces import IConnector
 from reactorlib.python._report import report
 from reactorlib.python.failure import Failure
@@ -101,8 +102,10 @@ class StreamConnector:
         self.reactor._when_looping(self._begin)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self.state != "connecting" or self._attempt is not None or self.reactor._closing:
+        if self.state != "connecting" or self._attempt is not None:
             return
+        if turn_of(loop).ending:
+            return  # whoever closes everything breaks it off
         attempt = self._attempt = object()
         task = loop.create_task(self._try(loop, attempt))
         if self._attempt is attempt:  # an eager task may be over already

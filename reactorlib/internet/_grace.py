@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reactorlib.internet._turn import turn_of
+from reactorlib.internet._turn import TURNS_OF_ARRIVAL, turn_of
 from reactorlib.internet.defer import Deferred
 from reactorlib.python._asyncio import loop_here
 
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from reactorlib.internet._listening import StreamPort
 
 __all__ = ["Grace"]
-
-#: How many turns of a loop there are at most between its accepting a socket and
-#: `connection_made`: a task's first step, and a call that this asks for; and one to
-#: spare, for loops that do it in another order.
-_TURNS_OF_ARRIVAL = 3
 
 
 class Grace:
@@ -52,7 +47,7 @@ class Grace:
             else:
                 arrived.callback(None)
 
-        loop.call_soon(turn, _TURNS_OF_ARRIVAL - 1)
+        loop.call_soon(turn, TURNS_OF_ARRIVAL - 1)
         return arrived
 
     def ends(self) -> Deferred[None] | None:

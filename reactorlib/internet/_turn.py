@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from reactorlib.internet._connection import Connection
     from reactorlib.internet._connection._core import Core
 
-__all__ = ["Turn", "end_connections", "flush_dirty", "turn_of"]
+__all__ = ["TURNS_OF_ARRIVAL", "Turn", "arrived", "end_connections", "flush_dirty", "turn_of"]
+
+#: How many turns of a loop there are at most between its accepting a socket and
+#: `connection_made`: a task's first step, and a call that this asks for; and one to
+#: spare, for loops that do it in another order.
+TURNS_OF_ARRIVAL = 3
 
 
 class Turn:
     """The state of one loop's transports."""
 
-    __slots__ = ("dirty", "emptied", "open", "reading", "told")
+    __slots__ = ("dirty", "emptied", "ending", "open", "reading", "told")
 
     def __init__(self) -> None:
         #: The connection whose read is being handled, or None.
@@ -40,6 +45,8 @@ class Turn:
         self.open: set[Connection] = set()
         #: Set when `open` becomes empty, while somebody waits for that.
         self.emptied: asyncio.Event | None = None
+        #: How many are closing everything. Meanwhile no connection is let in.
+        self.ending = 0
 
 
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, Turn] = WeakKeyDictionary()
@@ -82,3 +89,9 @@ async def end_connections(loop: asyncio.AbstractEventLoop) -> None:
         for connection in list(turn.open):
             connection.abandon()
         await turn.emptied.wait()
+
+
+async def arrived() -> None:
+    """See what the loop has accepted so far become connections, or be refused and closed."""
+    for _ in range(TURNS_OF_ARRIVAL + 1):
+        await asyncio.sleep(0)

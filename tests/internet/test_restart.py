@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reactorlib.internet import reactor, task
+from reactorlib.internet.asyncioreactor import AsyncioSelectorReactor
 from reactorlib.internet.defer import Deferred, ensureDeferred
 from reactorlib.internet.error import AlreadyCancelled, ConnectionLost
 from reactorlib.internet.protocol import ClientFactory, Factory, ProcessProtocol, Protocol
@@ -181,6 +182,113 @@ def test_a_run_after_a_crash_begins_afresh(watching: LoopFactory) -> None:
         assert not again.connected
         assert told == []
         del port, again
+
+
+@pytest.mark.parametrize("event", ["startup", "shutdown"])
+def test_what_a_run_has_waited_for_is_nothing_to_the_next(
+    event: str, watching: LoopFactory
+) -> None:
+    """A trigger's Deferred that fires when its run is over neither runs nor ends anything."""
+    told: list[str] = []
+    waits: Deferred[None] = Deferred()
+
+    def cut_short() -> Deferred[None]:
+        reactor.callLater(0, reactor.crash)
+        return waits
+
+    def fire() -> None:
+        waits.callback(None)
+        told.append(f"running {reactor.running}")
+        reactor.callLater(0.001, goes_on)
+
+    def goes_on() -> None:
+        told.append("goes on")
+        reactor.stop()
+
+    reactor.addSystemEventTrigger("before", event, cut_short)
+    if event == "shutdown":
+        reactor.callWhenRunning(reactor.stop)
+    reactor.run(loop_factory=watching)
+
+    reactor.addSystemEventTrigger("before", "startup", soon_after, fire)
+    reactor.addSystemEventTrigger("after", "startup", told.append, "startup")
+    reactor.addSystemEventTrigger("before", "shutdown", told.append, "shutdown")
+    reactor.run(loop_factory=watching)
+    assert told == ["running False", "startup", "goes on", "shutdown"]
+
+
+def soon_after(call: Callable[[], None]) -> Deferred[None]:
+    """Fires when that has been called, and a little more has been done."""
+    called: Deferred[None] = Deferred()
+    reactor.callLater(0, call)
+    reactor.callLater(0.0005, called.callback, None)
+    return called
+
+
+async def test_a_shutdown_that_was_cancelled_is_over() -> None:
+    """The loop runs on, and what a trigger has waited for may come when all is used again."""
+    told: list[str] = []
+    waits: Deferred[None] = Deferred()
+
+    async def use() -> None:
+        async with reactor:
+            reactor.addSystemEventTrigger("before", "shutdown", lambda: waits)
+            reactor.addSystemEventTrigger("during", "shutdown", told.append, "first")
+
+    using = asyncio.ensure_future(use())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    using.cancel()
+    await asyncio.wait([using])
+    assert using.cancelled()
+    async with reactor:
+        reactor.addSystemEventTrigger("during", "shutdown", told.append, "second")
+        waits.callback(None)
+        assert told == []
+    assert told == ["second"]
+
+
+@pytest.mark.parametrize("delay", [0, 0.01])
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_an_iteration_that_ends_early_does_not_end_the_next(
+    delay: float, in_thread: bool, watching: LoopFactory
+) -> None:
+    """Whatever has been asked to stop the loop is taken back with it."""
+    told: list[str] = []
+
+    def crash() -> None:
+        if in_thread:
+            thread = threading.Thread(target=made.crash)
+            thread.start()
+            thread.join()
+        else:
+            made.crash()
+
+    def turns(left: int, then: Callable[[], object]) -> None:
+        if left:
+            made.callLater(0, turns, left - 1, then)
+        else:
+            then()
+
+    def due() -> None:
+        told.append("due")
+        crash()
+
+    def last() -> None:
+        told.append("last")
+        made.stop()
+
+    made = AsyncioSelectorReactor(watching())
+    made.callLater(0, crash)
+    made.iterate(delay)
+    made.callLater(2 * delay, turns, 10, due)
+    made.iterate(10)
+    assert told == ["due"]
+    made.callLater(0, crash)
+    made.iterate(delay)
+    made.callLater(2 * delay, turns, 10, last)
+    made.run()
+    assert told == ["due", "last"]
 
 
 def test_calls_that_a_run_leaves_stay_active_and_are_never_made(watching: LoopFactory) -> None:

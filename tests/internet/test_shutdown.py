@@ -243,6 +243,40 @@ def test_a_second_signal_leaves_no_file_of_a_socket(loop_name: str, tmp_path: Pa
     assert os.listdir(tmp_path) == []
 
 
+def test_a_run_after_a_second_signal_does_not_wait_for_the_threads_of_the_first(
+    loop_name: str,
+) -> None:
+    process = child(
+        """
+        def hang():
+            say("ready")
+            released.wait()
+
+        released = threading.Event()
+        _signals._SAME_SIGNAL = 0
+        reactor.callInThread(hang)
+        reactor.addSystemEventTrigger("after", "shutdown", say, "waiting")
+        try:
+            reactor.run(loop_factory=loops.new_event_loop)
+        except KeyboardInterrupt:
+            say("interrupted")
+        for _ in range(2):
+            reactor.callInThread(reactor.callFromThread, reactor.stop)
+            reactor.run(loop_factory=loops.new_event_loop)
+            say("ended")
+            released.set()
+        """,
+        loop_name,
+    )
+    read_until(process, "ready\n")
+    os.kill(process.pid, signal.SIGINT)
+    read_until(process, "waiting\n")
+    os.kill(process.pid, signal.SIGINT)
+    said, status = ending(process)
+    assert said.endswith("interrupted\nended\nended\n")
+    assert status == 0
+
+
 def test_an_exception_in_a_trigger_holds_nothing_up_after_a_signal(loop_name: str) -> None:
     process = child(
         """
@@ -531,6 +565,9 @@ def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> No
     told: list[str] = []
 
     class Late(Protocol):
+        def connectionMade(self) -> None:
+            reactor.stop()
+
         def connectionLost(self, reason: Any = None) -> None:
             reactor.callLater(0, told.append, "too late")
             ports.append(reactor.listenTCP(0, factory, interface=LOCAL))
@@ -539,7 +576,6 @@ def test_calls_made_while_all_ends_end_nothing_late(watching: LoopFactory) -> No
     factory.noisy = False
     ports = [reactor.listenTCP(0, factory, interface=LOCAL)]
     with socket.create_connection((LOCAL, ports[0].getHost().port)):
-        reactor.callLater(0.01, reactor.stop)
         reactor.run(loop_factory=watching)
     assert len(ports) > 1
     assert [port.connected for port in ports] == [False] * len(ports)

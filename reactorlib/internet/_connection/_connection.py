@@ -71,6 +71,10 @@ class Connection(Reading):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        turn = self._turn
+        if turn.ending:
+            transport.abort()  # it was accepted just before, and nobody would see its end
+            return
         origin = self._origin
         peername = transport.get_extra_info("peername")
         if type(peername) is tuple and len(peername) == 2:
@@ -100,7 +104,6 @@ class Connection(Reading):
             transport.close()
             return
         self.connected = True
-        turn = self._turn
         turn.open.add(self)
         outer, turn.told = turn.told, self
         try:

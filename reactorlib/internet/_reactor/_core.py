@@ -28,7 +28,7 @@ from reactorlib.internet._delayed import check_delay
 from reactorlib.internet._reactor._signals import SignalledEnd
 from reactorlib.internet._reactor._triggers import Triggers
 from reactorlib.internet._timers import LoopCall, Timers
-from reactorlib.internet._turn import end_connections
+from reactorlib.internet._turn import arrived, end_connections, turn_of
 from reactorlib.internet.defer import Deferred, maybeDeferred
 from reactorlib.internet.interfaces import (
     IReactorCore,
@@ -50,6 +50,10 @@ _log = logging.getLogger("reactorlib.internet.reactor")
 _callable = callable  # Twisted has an argument of that name
 
 _Action = Callable[[asyncio.AbstractEventLoop], object]
+
+#: How often whoever is told that an attempt to connect was broken off, because all
+#: ends, may begin another: more often than a name has addresses.
+_CONNECTING_ROUNDS = 100
 
 
 @implementer(IReactorCore, IReactorTime, _ISupportsExitSignalCapturing)
@@ -75,12 +79,12 @@ class LoopReactor:
         self._stopping = False
         #: Whether nothing is to be waited for any more.
         self._hurried = False
+        #: The `iterate()` that goes on and is not about to end, or None.
+        self._iteration: object | None = None
         #: Whether everything is to be closed before the loop stops.
         self._one_run = False
         #: What closes everything at the end of `run()`, or None.
         self._closes: asyncio.Task[None] | None = None
-        #: While everything is closed, no new attempt to connect begins.
-        self._closing = False
         #: What handles the signals of this run, or None.
         self._signals: SignalledEnd | None = None
         #: The signal that has ended the last run, or None.
@@ -272,6 +276,7 @@ class LoopReactor:
         if self._closes is None:
             self._looping = False
             self._stopping = True
+            self._event("startup").break_off()
             self._event("shutdown").forget()
             self._closes = loop.create_task(self._close_all(loop))
             if self._hurried:
@@ -341,13 +346,25 @@ class LoopReactor:
         if self._loop is None:
             _current.bind(loop, self)
             loop.call_soon(self._use, loop)
+        iteration = object()
+        # Two turns: what the first finds ready, the second calls.
+        ends = loop.call_later(
+            check_delay(delay), loop.call_soon, self._end_iteration, loop, iteration
+        )
+        self._iteration = iteration
         self._looping = True
         try:
-            # Two turns: what the first finds ready, the second calls.
-            loop.call_later(check_delay(delay), loop.call_soon, loop.stop)
             loop.run_forever()
         finally:
+            ends.cancel()
             self._looping = False
+            self._iteration = None
+
+    def _end_iteration(self, loop: asyncio.AbstractEventLoop, iteration: object) -> None:
+        """Once for each: a stop too many, or too late, would end the loop's next run."""
+        if iteration is not None and self._iteration is iteration:
+            self._iteration = None
+            loop.stop()
 
     def runUntilCurrent(self) -> None:
         """Make the delayed calls that are due: one turn of the loop, as `iterate()`."""
@@ -401,9 +418,9 @@ class LoopReactor:
             schedule = loop.call_soon if here else loop.call_soon_threadsafe
             schedule(self._close_in_this_run, loop)
         elif here:
-            loop.stop()
+            self._end_iteration(loop, self._iteration)
         else:
-            loop.call_soon_threadsafe(loop.stop)
+            loop.call_soon_threadsafe(self._end_iteration, loop, self._iteration)
 
     async def _close_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """
@@ -411,29 +428,46 @@ class LoopReactor:
 
         The first step closes what there is, and the rest waits for it.
         """
-        self._closing = True
+        turn = turn_of(loop)
+        turn.ending += 1
+        broken_off: set[Any] = set()
+        rounds = 0
         try:
             while True:
                 closed = []
                 while self._ports:
                     closed.append(maybeDeferred(self._ports.pop().stopListening))
                 for connector in list(self._connectors):
-                    connector.stopConnecting()
+                    self._break_off(connector, broken_off)
                 for held in list(self._held):
                     held.abandon()
                 await end_connections(loop)
                 for closing in closed:
-                    try:
-                        await closing
-                    except Exception as exception:
+                    closes = closing.asFuture(loop)
+                    await asyncio.wait([closes])  # and leave it alone, if this is cancelled
+                    if not closes.cancelled() and (exception := closes.exception()) is not None:
                         report(_log, "stopListening() failed", Failure(exception))
-                if not self._ports:  # that somebody has opened meanwhile
+                await arrived()
+                rounds += 1
+                # Somebody may have begun something meanwhile, for what has been closed.
+                if not (self._ports or (self._connectors and rounds < _CONNECTING_ROUNDS)):
                     break
-            for connector in list(self._connectors):
-                connector.forget()  # it was told that all ends, and tried again
             self._timers.drop(keep=self._owned)
         finally:
-            self._closing = False
+            for connector in list(self._connectors):
+                connector.forget()
+            if not self._hurried:  # after which the loop ends with whatever comes
+                turn.ending -= 1
+
+    def _break_off(self, connector: Any, broken_off: set[Any]) -> None:
+        """An attempt to connect ends, as all does; one made after being told so is forgotten."""
+        if connector not in self._connectors:
+            return  # it was stopped by whoever was told of another's end
+        if connector in broken_off:
+            connector.forget()
+        else:
+            broken_off.add(connector)
+            connector.stopConnecting()
 
     async def __aenter__(self) -> Self:
         """
@@ -454,6 +488,9 @@ class LoopReactor:
         assert self._loop is not None
         try:
             await self.fireSystemEvent("shutdown")
+        except BaseException:
+            self._event("shutdown").forget()  # or they would run when the loop runs on
+            raise
         finally:
             await self._close_all(self._loop)
 

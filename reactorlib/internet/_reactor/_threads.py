@@ -408,6 +408,7 @@ class ThreadReactor(LoopReactor):
     def _has_run(self) -> None:
         super()._has_run()
         self._stopThreadPool(forget=True)
+        self._pools_ending.clear()  # for whose threads a second signal has not waited
         self._inbox.close()
         self._refuse_answers()
 

@@ -30,6 +30,8 @@ class Triggers:
 
     def __init__(self) -> None:
         self._phases: dict[str, list[_Trigger]] = {phase: [] for phase in _PHASES}
+        #: What tells that the triggers are done, of each event that goes on.
+        self._going_on: list[Deferred[None]] = []
 
     def add(
         self,
@@ -59,10 +61,18 @@ class Triggers:
                 return
         raise ValueError(f"{trigger[1]!r} is not waiting for the event any more")
 
+    def break_off(self) -> None:
+        """Wait for nothing more: what goes on is over, and the rest waits for the next time."""
+        going_on, self._going_on = self._going_on, []
+        for finished in going_on:
+            if not finished.called:  # nor cancelled
+                finished.callback(None)
+
     def forget(self) -> None:
-        """Take every trigger back."""
+        """Take every trigger back, and wait for nothing more."""
         for triggers in self._phases.values():
             triggers.clear()
+        self.break_off()
 
     def fire(self, happens: Callable[[], object] | None = None) -> Deferred[None]:
         """
@@ -72,19 +82,23 @@ class Triggers:
             happens: called as the first of the phase "during".
 
         Returns:
-            a Deferred that fires when "after" is done.
+            a Deferred that fires when "after" is done, or the event is broken off.
         """
         finished: Deferred[None] = Deferred()
+        self._going_on.append(finished)
         waiting = 1
 
         def one_done(_: object) -> None:
             nonlocal waiting
             waiting -= 1
-            if not waiting:
-                if happens is not None:
-                    happens()
-                self._run("during")
-                self._run("after")
+            if waiting or finished not in self._going_on:
+                return
+            if happens is not None:
+                happens()
+            self._run("during")
+            self._run("after")
+            if finished in self._going_on:
+                self._going_on.remove(finished)
                 finished.callback(None)
 
         for outcome in self._run("before"):

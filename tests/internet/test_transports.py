@@ -613,6 +613,27 @@ async def test_drain_fails_when_the_connection_is_lost(net: Net) -> None:
             await actor.transport.drain()
 
 
+@pytest.mark.parametrize("how", ["drained", "lost"])
+async def test_a_drain_can_be_cancelled_by_another(net: Net, how: str) -> None:
+    async with net() as (actor, peer):
+        await settled(actor, peer)
+        peer.transport.pauseProducing()
+        actor.transport.write(BIG * 4)
+        first, second, third = (actor.transport.drain() for _ in range(3))
+        outcomes: list[Any] = []
+        first.addBoth(lambda _: second.cancel()).addBoth(outcomes.append)
+        second.addBoth(outcomes.append)
+        third.addBoth(outcomes.append)
+        if how == "drained":
+            peer.transport.resumeProducing()
+        else:
+            actor.transport.abortConnection()
+        await turns(lambda: len(outcomes) == 3)
+        assert outcomes[0].check(asyncio.CancelledError)
+        assert outcomes[1] is None
+        assert outcomes[2] is None if how == "drained" else outcomes[2].check(ConnectionAborted)
+
+
 async def test_a_peer_that_does_not_take_the_answers_is_not_read_from(net: Net) -> None:
     """It costs a bounded amount of memory, with no producer and no drain."""
 

@@ -335,6 +335,30 @@ async def test_a_peer_that_knows_no_half_close_closes(net: Net) -> None:
         assert actor.data == b"answer"
 
 
+@pytest.mark.parametrize("size", [0, 1000])
+async def test_the_end_of_writing_waits_for_the_handshake(net: Net, size: int) -> None:
+    if not net.encrypted:
+        pytest.skip("there is no handshake")
+    shaken: list[bool] = []
+
+    def say_all(side: Side) -> None:
+        side.transport.write(BIG[:size])
+        side.transport.loseWriteConnection()
+
+    actor = HalfSide({"write lost": lambda side: shaken.append(side.shaken)})
+    if net.carrier not in LATE_TLS:
+        actor.hooks["made"] = say_all
+    async with net(actor, HalfSide(), early=True) as (_, peer):
+        if net.carrier in LATE_TLS:
+            say_all(actor)
+        await actor.until(lambda: "write lost" in actor.events)
+        assert shaken == [True]
+        await peer.until(lambda: "read lost" in peer.events)
+        assert peer.data == BIG[:size]
+        peer.transport.write(b"answer")
+        assert await actor.received(6) == b"answer"
+
+
 async def test_the_peers_end_leaves_what_is_written(net: Net) -> None:
     """The peer has said that it sends no more; it may read for as long as it likes."""
     async with net(HalfSide(), Side()) as (actor, peer):

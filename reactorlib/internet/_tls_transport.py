@@ -96,12 +96,14 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._read_on()
         self._send()
         if unread:
+            # uvloop may read on before it calls anything else: what was read first is first.
+            self._engine.precede(unread)
             # Not now: whoever starts TLS may still have something to say.
-            self._loop.call_soon(self._receive_unread, unread, context=self._context)
+            self._loop.call_soon(self._receive_unread, context=self._context)
 
-    def _receive_unread(self, data: bytes) -> None:
-        if not self._told_lost:
-            self.data_received(data)
+    def _receive_unread(self) -> None:
+        if not (self._told_lost or self._engine.finished):
+            self.data_received(b"")
 
     # -- the protocol of the lower transport ----------------------------------
 

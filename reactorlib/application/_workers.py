@@ -170,11 +170,7 @@ class Supervisor:
         self._poll.register(self._wakeup, select.POLLIN)
         try:
             while self._failure is None and self._go_on():
-                for descriptor, _ in self._poll.poll(self._timeout()):
-                    if descriptor == self._wakeup:
-                        self._signals()
-                    else:
-                        self._heard(descriptor)
+                self._hear()
             if self._failure is not None:
                 self._end_all()
                 raise StartFailed(self._failure)
@@ -204,6 +200,17 @@ class Supervisor:
             self._drain()
         return self._ended_by is None or any(place.pid is not None for place in self._places)
 
+    def _hear(self) -> None:
+        """Wait for what comes, or until something is due."""
+        for descriptor, _ in self._poll.poll(self._timeout()):
+            if descriptor == self._wakeup:
+                self._signals()
+                continue
+            place = next((each for each in self._places if each.report == descriptor), None)
+            # A worker that has ended is heard when it is waited for, which may have been now.
+            if place is not None:
+                self._heard(place, descriptor)
+
     def _timeout(self) -> float | None:
         """How long to wait for anything, in milliseconds; None for ever."""
         times = [each for each in (self._drain_at, self._kill_at) if each is not None]
@@ -220,6 +227,7 @@ class Supervisor:
 
     def _start(self, place: _Place) -> None:
         listen, report = os.pipe()
+        os.set_blocking(listen, False)
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -255,10 +263,12 @@ class Supervisor:
                 sys.stdout.flush()
             os._exit(status)
 
-    def _heard(self, descriptor: int) -> None:
+    def _heard(self, place: _Place, report: int) -> None:
         """A worker says that it is ready, or why not; or it has ended before it could."""
-        place = next(place for place in self._places if place.report == descriptor)
-        said = os.read(descriptor, 4096)
+        try:
+            said = os.read(report, 4096)
+        except BlockingIOError:  # it has ended, and a process that it forked has not
+            said = b""
         self._forget_report(place)
         if said == b"1":
             if self._was_ready is not None:
@@ -289,7 +299,7 @@ class Supervisor:
                 continue
             place.pid = None
             if place.report is not None:
-                self._heard(place.report)
+                self._heard(place, place.report)
             if self._ended_by is not None:
                 continue
             long = now - place.began >= _LONG_ENOUGH
@@ -336,7 +346,7 @@ class Supervisor:
 
     def _end(self, number: int) -> None:
         if self._ended_by is None:
-            _log.info("Received %s: draining the workers", signal.Signals(number).name)
+            _log.info("Received %s: draining the workers", _name(number))
             self._ended_by = number
             self._drain_at = time.monotonic() + self._hold_back()
         else:
@@ -357,11 +367,7 @@ class Supervisor:
         self._give_up()
         self._send_all(signal.SIGTERM)
         while self._go_on():
-            for descriptor, _ in self._poll.poll(self._timeout()):
-                if descriptor == self._wakeup:
-                    self._signals()
-                else:
-                    self._heard(descriptor)
+            self._hear()
 
     def _send_all(self, number: int) -> None:
         for place in self._places:
@@ -381,4 +387,12 @@ def _send(pid: int, number: int) -> None:
 
 def _how(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"has exited with {code}"
+    return f"was killed by {_name(-code)}" if code < 0 else f"has exited with {code}"
+
+
+def _name(number: int) -> str:
+    """What a signal is called. Most of the real-time ones have no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -146,7 +146,9 @@ def _compile(source: str | bytes, path: str) -> CodeType:
 
 def _execute(code: CodeType, names: dict[str, Any]) -> None:
     main = ModuleType("__main__")
-    main.__dict__.update({"__annotations__": {}, "__cached__": None, "__builtins__": builtins})
+    main.__dict__.update({"__cached__": None, "__builtins__": builtins})
+    if sys.version_info < (3, 14):  # where a module has them once it has any
+        main.__dict__.update({"__annotations__": {}})
     main.__dict__.update(names)
     sys.modules["__main__"] = main
     try:

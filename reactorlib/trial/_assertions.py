@@ -23,23 +23,24 @@ class _Raises:
 
     def __init__(self, test: Assertions, expected: Any) -> None:
         self._test, self._expected = test, expected
+        self._returned: object = None  # by the call, which has raised nothing
 
     @property
     def exception(self) -> Any:
-        """What was raised; an error before the end of the block."""
+        """What was raised; an AttributeError before the end of the block."""
         try:
             return self._exception
         except AttributeError:
-            self._test.fail("nothing has been raised yet: the block is not over")
+            raise AttributeError("nothing has been raised yet: the block is not over") from None
 
     def __enter__(self) -> _Raises:
         return self
 
     def __exit__(self, kind: Any, value: Any, tb: Any) -> bool:
         __tracebackhide__ = True
-        names = self._names()
+        names = _names(self._expected)
         if kind is None:
-            self._test.fail(f"{names} not raised (None returned)")
+            self._test.fail(f"{names} not raised ({self._returned!r} returned)")
         if not issubclass(kind, self._expected):
             text = Failure(value, kind, tb).getTraceback()
             raise self._test.failureException(
@@ -48,10 +49,12 @@ class _Raises:
         self._exception = value
         return True
 
-    def _names(self) -> str:
-        if isinstance(self._expected, tuple):
-            return "(" + ", ".join(kind.__name__ for kind in self._expected) + ")"
-        return str(self._expected.__name__)
+
+def _names(expected: Any) -> str:
+    """The names of an exception, or of several, as they are written."""
+    if isinstance(expected, tuple):
+        return "(" + ", ".join(map(_names, expected)) + ")"
+    return str(expected.__name__)
 
 
 class Assertions(unittest.TestCase):
@@ -154,8 +157,7 @@ class Assertions(unittest.TestCase):
         if f is None:
             return context
         with context:
-            result = f(*args, **kwargs)
-            self.fail(f"{context._names()} not raised ({result!r} returned)")
+            context._returned = f(*args, **kwargs)
         return context.exception
 
     def assertWarns(  # type: ignore[override]  # it takes what Twisted's does, too

@@ -35,11 +35,16 @@ class TestDecorator:
     """
     A test around another test; for subclasses that do something before and after it.
 
-    What is told of the test is told of this one.
+    What is told of the test is told of this one. Its `__class__` is the other's, by
+    which a suite knows what has to be set up for the class and the module of a test.
     """
 
     def __init__(self, original: Any) -> None:
         self._originalTest = original
+
+    @property  # type: ignore[misc]  # it is the other's, and not to be set
+    def __class__(self) -> Any:
+        return self._originalTest.__class__
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._originalTest, name)

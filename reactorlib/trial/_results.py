@@ -186,6 +186,7 @@ _ABOUT_TESTS = {
     "addSkip",
     "addExpectedFailure",
     "addUnexpectedSuccess",
+    "addSubTest",
 }
 
 

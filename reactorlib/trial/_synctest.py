@@ -21,9 +21,9 @@ from typing import Any
 from reactorlib.python.failure import Failure
 from reactorlib.python.monkey import MonkeyPatcher
 from reactorlib.trial import util
-from reactorlib.trial._assertions import Assertions
 from reactorlib.trial._logged import LogObserver as _LogObserver
 from reactorlib.trial._outcomes import PyUnitResultAdapter, Todo, makeTodo
+from reactorlib.trial._parts import Parted, PartsOver
 from reactorlib.trial._warned import Warned as _Warning
 from reactorlib.trial._warned import collect_warnings as _collectWarnings
 from reactorlib.trial._warned import collected, is_from
@@ -45,7 +45,7 @@ _logObserver = _LogObserver()
 _NAME = 32
 
 
-class SynchronousTestCase(Assertions):
+class SynchronousTestCase(Parted):
     """
     A test case of which nothing has to be waited for.
 
@@ -201,13 +201,15 @@ class SynchronousTestCase(Assertions):
         if failure is not None:
             self._tell(reporter, failure, None)
         else:
+            self._begin_parts(reporter if todo is None else None)
             failure = self._do(self._the_test)
-            if failure is not None:
+            whole = self._end_parts()
+            if failure is not None and not failure.check(PartsOver):
                 self._tell(reporter, failure, todo)
             elif todo is not None:
                 reporter.addUnexpectedSuccess(self, todo)
             else:
-                self._passed = True
+                self._passed = whole
         self._clean_up(reporter)
         if set_up:
             self._tell_error(reporter, self._do(self.tearDown))

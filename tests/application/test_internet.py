@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,14 @@ from reactorlib.application.internet import (
 from reactorlib.application.internet._client import _Watched
 from reactorlib.application.service import MultiService
 from reactorlib.internet import error, reactor
-from reactorlib.internet.defer import CancelledError, Deferred, fail
+from reactorlib.internet.defer import (
+    CancelledError,
+    Deferred,
+    FailureGroup,
+    ensureDeferred,
+    fail,
+    race,
+)
 from reactorlib.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP4ServerEndpoint
 from reactorlib.internet.error import CannotListenError, ConnectionDone
 from reactorlib.internet.protocol import (
@@ -35,7 +43,7 @@ from reactorlib.internet.protocol import (
     Protocol,
     connectionDone,
 )
-from reactorlib.internet.task import Clock, SchedulerStopped
+from reactorlib.internet.task import Clock, SchedulerStopped, deferLater
 from reactorlib.python.failure import Failure
 
 
@@ -211,6 +219,76 @@ async def test_an_endpoint_that_listens_later() -> None:
     assert stopped.called
     with pytest.raises(CancelledError):
         await started
+
+
+class LaterEndpoint:
+    """Listens as another one does, but in a later turn of the loop."""
+
+    def __init__(self, endpoint: Any) -> None:
+        self.endpoint = endpoint
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        return deferLater(reactor, 0, self.endpoint.listen, factory)
+
+
+async def test_a_server_that_could_not_listen_can_be_started_again() -> None:
+    """Over a real socket, whose address is in use at first."""
+    async with TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1") as first:
+        port = first.getHost().port
+        endpoint = LaterEndpoint(TCP4ServerEndpoint(reactor, port, interface="127.0.0.1"))
+        service = StreamServerEndpointService(endpoint, Factory.forProtocol(Echo))
+        for _ in range(2):
+            # Twice before it is known: both are told.
+            both = [service.startService(), service.startService()]
+            for started in both:
+                with pytest.raises(CannotListenError):
+                    await soon(started)
+            with pytest.raises(RuntimeError, match="start it first"):
+                service.getHost()
+    await soon(service.startService())
+    assert service.getHost().port == port
+    assert service.startService().called
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"hello")
+    assert await soon(reader.readexactly(5)) == b"hello"
+    writer.close()
+    await writer.wait_closed()
+    await soon(service.stopService())
+    assert await nobody_listens(port)
+
+
+def test_a_server_that_is_started_again_while_it_gives_up_listens_anew() -> None:
+    """What the first listening comes to is told to those who asked for that one."""
+
+    class TakesItsTime:
+        attempts = 0
+        over: Deferred[None] = Deferred()
+
+        async def attempt(self) -> None:
+            self.attempts += 1
+            try:
+                await Deferred[None]()
+            except CancelledError:
+                await self.over
+                raise
+
+        def listen(self, factory: object) -> Deferred[None]:
+            return ensureDeferred(self.attempt())
+
+    endpoint = TakesItsTime()
+    service = StreamServerEndpointService(endpoint, Factory())
+    outcome: list[str] = []
+    service.startService().addErrback(lambda failure: outcome.append(failure.type.__name__))
+    stopped = service.stopService().addCallback(lambda _: outcome.append("stopped"))
+    second = service.startService().addErrback(lambda _: outcome.append("second"))
+    assert endpoint.attempts == 2
+    assert outcome == []
+    endpoint.over.callback(None)
+    assert outcome == ["CancelledError", "stopped"]
+    assert stopped.called
+    assert not second.called
+    assert service.stopService().called
+    assert outcome[2:] == ["second"]
 
 
 async def test_a_time_of_grace_that_is_none_stops_nothing() -> None:
@@ -410,6 +488,81 @@ def test_a_waiter_gives_up_after_so_many_failures() -> None:
     client.endpoint.succeed()
 
 
+def _goes_on(client: Client, how: str) -> None:
+    """Tell all who wait of that; the service tries again after it."""
+    if how == "refused":
+        client.endpoint.refuse()
+    else:
+        client.endpoint.succeed().lose()
+    client.clock.advance(10)
+    assert len(client.endpoint.attempts) == 2
+    waiting = client.service.whenConnected()
+    client.endpoint.succeed()
+    assert type(waiting.result) is Protocol
+
+
+@pytest.mark.parametrize("how", ["connected", "refused", "stopped"])
+def test_a_waiter_that_is_told_may_cancel_the_others(how: str) -> None:
+    client = Client()
+    told: list[str] = []
+    waiters = [client.service.whenConnected(failAfterFailures=1) for _ in range(3)]
+
+    def cancel_all(result: Any, number: int) -> None:
+        told.append(f"{number} is told")
+        for waiter in waiters:
+            waiter.cancel()
+
+    for number, waiter in enumerate(waiters):
+        waiter.addBoth(cancel_all, number)
+    client.service.startService()
+    if how == "stopped":
+        client.service.stopService()
+    else:
+        _goes_on(client, how)
+    assert sorted(told) == ["0 is told", "1 is told", "2 is told"]
+
+
+@pytest.mark.parametrize("how", ["connected", "refused"])
+def test_the_first_of_several_waiters_is_enough(how: str) -> None:
+    """`race` cancels the others when there is one."""
+    client = Client()
+    outcome: list[Any] = []
+    waiters = [client.service.whenConnected(failAfterFailures=1) for _ in range(2)]
+    race(waiters).addBoth(outcome.append)
+    client.service.startService()
+    _goes_on(client, how)
+    (result,) = outcome
+    if how == "connected":
+        assert result[0] == 0
+        assert type(result[1]) is Protocol
+    else:
+        assert result.check(FailureGroup)
+
+
+@pytest.mark.parametrize("how", ["connected", "refused"])
+def test_a_waiter_that_is_told_may_stop_the_service(how: str) -> None:
+    client = Client()
+    stopped: list[Any] = []
+    first = client.service.whenConnected(failAfterFailures=1)
+    second = client.service.whenConnected(failAfterFailures=1)
+    first.addBoth(lambda _: stopped.append(client.service.stopService()))
+    second.addBoth(stopped.append)
+    client.service.startService()
+    if how == "connected":
+        transport = client.endpoint.succeed()
+        assert transport.calls == ["lose"]
+        assert not any(isinstance(each, Deferred) and each.called for each in stopped)
+        transport.lose()
+    else:
+        client.endpoint.refuse()
+    assert len(stopped) == 2
+    assert [each.called for each in stopped if isinstance(each, Deferred)] == [True]
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 1
+    client.service.startService()
+    assert len(client.endpoint.attempts) == 2
+
+
 def _fails(failures: int) -> float:
     raise ZeroDivisionError("in the policy")
 
@@ -573,6 +726,108 @@ def test_a_preparation_that_fails_is_a_failed_attempt(how: str) -> None:
     assert errors[0].check(ConnectionError if how == "is lost" else LookupError)
     client.clock.advance(10)
     assert len(client.endpoint.attempts) == 2
+
+
+def _cancelled_at_once(argument: Any) -> Deferred[Any]:
+    return fail(CancelledError("of another"))
+
+
+async def _cancelled_coroutine(argument: Any) -> Any:
+    raise CancelledError("of another")
+
+
+def _cancelled_raised(argument: Any) -> Any:
+    raise CancelledError("of another")
+
+
+@pytest.mark.parametrize("cancelled", [_cancelled_at_once, _cancelled_coroutine, _cancelled_raised])
+@pytest.mark.parametrize("where", ["endpoint", "preparation"])
+def test_what_is_cancelled_by_others_is_a_failed_attempt(where: str, cancelled: Any) -> None:
+    """As where one waits for another service, and that is stopped."""
+    client = Client(cancelled if where == "preparation" else None)
+    connect = client.endpoint.connect
+    if where == "endpoint":
+
+        def connects(factory: Any) -> Any:
+            connect(factory)
+            return cancelled(factory)
+
+        client.endpoint.connect = connects  # type: ignore[method-assign]  # to fail in turn
+    errors: list[Any] = []
+    waiting = client.service.whenConnected(failAfterFailures=2)
+    waiting.addErrback(lambda failure: errors.append(failure.value))
+    client.service.startService()
+    for _ in range(2):
+        if where == "preparation":
+            transport = client.endpoint.succeed()
+            assert transport.calls == ["lose"]
+            transport.lose()
+        client.clock.advance(10)
+    (error,) = errors
+    assert type(error) is ConnectionError
+    assert "not by this service" in str(error)
+    assert str(error.__cause__) == "of another"
+    assert client.asked[:2] == [1, 2]
+    stopped = client.service.stopService()
+    assert stopped.called
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 3
+
+
+async def _never(protocol: Any) -> None:
+    await Deferred[None]()
+
+
+@pytest.mark.parametrize("where", ["connecting", "preparing", "connected", "pausing"])
+def test_the_end_of_the_loop_ends_it(
+    where: str,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All tasks are cancelled then: that is no failure after which one tries again."""
+    client = Client(prepare=_never if where == "preparing" else None)
+
+    async def program() -> None:
+        client.service.startService()
+        if where == "pausing":
+            client.endpoint.refuse()
+        elif where != "connecting":
+            transport = client.endpoint.succeed()
+            transport.loseConnection = transport.lose  # type: ignore[method-assign]  # at once
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(program())
+    client.clock.advance(100)
+    assert len(client.endpoint.attempts) == 1
+    assert client.service.stopService().called
+    assert "nhandled" not in caplog.text
+
+
+async def test_a_preparation_that_waits_for_a_service_which_is_started_later() -> None:
+    """Over a real socket: until that runs, attempts fail, and then one does not."""
+    async with TCPServer(0, Factory.forProtocol(Echo), interface="127.0.0.1") as server:
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", server.getHost().port)
+        other = ClientService(endpoint, Factory.forProtocol(Asks), lambda _: 0.01)
+        other.startService()
+        await soon(other.stopService())
+        tried: Deferred[None] = Deferred()
+
+        async def prepare(protocol: Any) -> None:
+            try:
+                await other.whenConnected()
+            except CancelledError:
+                if not tried.called:
+                    tried.callback(None)
+                raise
+
+        factory = Factory.forProtocol(Asks)
+        client = ClientService(endpoint, factory, lambda _: 0.01, prepareConnection=prepare)
+        async with client:
+            waiting = client.whenConnected()
+            await soon(tried)
+            assert not waiting.called
+            async with other:
+                assert await soon((await soon(waiting)).answer) == b"hello"
 
 
 def test_pauses_grow_up_to_a_limit() -> None:

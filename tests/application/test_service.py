@@ -136,6 +136,93 @@ def test_a_child_that_fails_later_fails_the_start() -> None:
     assert log == ["start a"]
 
 
+@pytest.mark.parametrize("how", ["raises", "fails at once", "fails later"])
+def test_a_start_that_has_failed_can_be_tried_again(how: str) -> None:
+    """It starts what has not started, and nothing twice."""
+    log: list[str] = []
+    later: Deferred[None] = Deferred()
+    no = LookupError("no")
+    outcome = later if how == "fails later" else no if how == "raises" else fail(no)
+    parent = tree(log, "a", "b", "c", b=outcome)
+    errors: list[Any] = []
+    try:
+        parent.startService().addErrback(lambda failure: errors.append(failure.type))
+        later.errback(LookupError("no"))
+    except LookupError as error:
+        errors.append(type(error))
+    assert errors == [LookupError]
+    assert log == ["start a", "start b"]
+    again: Deferred[None] = Deferred()
+    parent.getServiceNamed("b").on_start = again
+    started = parent.startService()
+    assert log[2:] == ["start b"]
+    assert not started.called
+    again.callback(None)
+    assert started.called
+    assert log[2:] == ["start b", "start c"]
+    assert parent.startService().called
+    assert parent.stopService().called
+    assert log[4:] == ["stop c", "stop b", "stop a"]
+
+
+def test_in_a_tree_of_trees_the_start_is_tried_again_where_it_failed() -> None:
+    log: list[str] = []
+    slow: Deferred[None] = Deferred()
+    parent = MultiService()
+    tree(log, "a", "b", b=slow).setServiceParent(parent)
+    Told(log, "c").setServiceParent(parent)
+    (inner, _) = parent
+    parent.startService().addErrback(lambda failure: failure.trap(LookupError) and None)
+    slow.errback(LookupError("no"))
+    inner.getServiceNamed("b").on_start = None
+    assert parent.startService().called
+    assert log == ["start a", "start b", "start b", "start c"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_still_starts_is_waited_for_when_it_is_started_again(fails: bool) -> None:
+    log: list[str] = []
+    slow: Deferred[None] = Deferred()
+    parent = tree(log, "a", "b", a=slow)
+    results: list[Any] = []
+    for _ in range(2):
+        parent.startService().addErrback(lambda failure: failure.type).addCallback(results.append)
+    assert log == ["start a"]
+    assert results == []
+    if fails:
+        slow.errback(LookupError("no"))
+        assert results == [LookupError, LookupError]
+        assert log == ["start a"]
+    else:
+        slow.callback(None)
+        assert results == [None, None]
+        assert log == ["start a", "start b"]
+
+
+def test_stopped_while_it_is_started_twice() -> None:
+    log: list[str] = []
+    parent = tree(log, "a", "b", a=Deferred())
+    first, second = parent.startService(), parent.startService()
+    assert parent.stopService().called
+    assert (first.called, second.called) == (True, True)
+    assert log == ["start a", "stop b", "stop a"]
+
+
+def test_a_child_that_was_added_and_could_not_start_starts_with_the_others() -> None:
+    log: list[str] = []
+    parent = tree(log)
+    parent.startService()
+    child = Told(log, "a", start=LookupError("no"))
+    with pytest.raises(LookupError):
+        child.setServiceParent(parent)
+    child.on_start = slow = Deferred[None]()
+    started = parent.startService()
+    assert log == ["privileged a", "start a", "start a"]
+    assert not started.called
+    slow.callback(None)
+    assert started.called
+
+
 def test_stopping_waits_for_the_last() -> None:
     slow: Deferred[None] = Deferred()
     log: list[str] = []
@@ -276,6 +363,30 @@ async def test_a_start_that_fails_is_undone() -> None:
         async with parent:
             log.append("never")
     assert log == ["privileged a", "pool up", "start a", "stop a", "pool down"]
+
+
+async def test_a_coroutine_that_has_failed_is_started_again() -> None:
+    class Database(Service):
+        up = False
+        tries = 0
+
+        async def startService(self) -> None:
+            super().startService()
+            self.tries += 1
+            await asyncio.sleep(0)
+            if self.tries == 1:
+                raise ConnectionError("not up yet")
+            self.up = True
+
+    parent, database = MultiService(), Database()
+    database.setServiceParent(parent)
+    with pytest.raises(ConnectionError):
+        await parent.startService()
+    await parent.startService()
+    assert database.up
+    await parent.startService()
+    assert database.tries == 2
+    await parent.stopService()
 
 
 async def test_a_cancelled_start_is_undone() -> None:

@@ -151,6 +151,71 @@ def test_a_process_that_dies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "dies",
+    ["connection.poll(None)", "connection.recv(); os.write(connection.fileno(), bytes(3))"],
+    ids=["before it has read what to run", "within what it tells"],
+)
+def test_a_process_that_dies_outside_of_a_test(tmp_path: Path, dies: str) -> None:
+    (tmp_path / "test_dying.py").write_text(
+        "import os, unittest\n"
+        "from reactorlib.trial._dist import disttrial\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_a(self): pass\n"
+        "    def test_b(self): pass\n"
+        "work = disttrial._work\n"
+        "def dies(runner, number, units, connection, parents):\n"
+        "    try:\n"
+        "        open('died', 'x').close()\n"
+        "    except FileExistsError:\n"
+        "        return work(runner, number, units, connection, parents)\n"
+        f"    {dies}\n"
+        "    os._exit(7)\n"
+        "disttrial._work = dies\n"
+    )
+    done = command(tmp_path, "-j1", "test_dying")
+    assert done.stderr == ""
+    assert "WorkerDied: its process has ended, with status 7\n\ntest_dying.T.test_a" in done.stdout
+    assert done.stdout.endswith("FAILED (errors=1, successes=1)\n")
+
+
+@pytest.mark.parametrize("args", [[], ["--force-gc"], ["-j2"]], ids=str)
+def test_parts_of_tests(tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "test_parts.py").write_text(
+        "from reactorlib.trial import unittest\n"
+        "class T(unittest.TestCase):\n"
+        "    async def test_a(self):\n"
+        "        for number in range(4):\n"
+        "            with self.subTest(number=number):\n"
+        "                self.assertNotIn(number, (1, 3))\n"
+        "    def test_b(self): pass\n"
+    )
+    done = command(tmp_path, *args, "test_parts")
+    assert done.stderr == ""
+    for number in (1, 3):
+        assert f"\ntest_parts.T.test_a (number={number})\n" in done.stdout
+    assert done.stdout.endswith("FAILED (failures=2, successes=1)\n")
+
+
+@pytest.mark.parametrize("args", [["--force-gc"], ["--force-gc", "-j2"]], ids=str)
+def test_classes_and_modules_are_set_up_with_garbage_collected(
+    tmp_path: Path, args: list[str]
+) -> None:
+    (tmp_path / "test_up.py").write_text(
+        "from reactorlib.trial import unittest\n"
+        "up = []\n"
+        "def setUpModule(): up.append('module')\n"
+        "class T(unittest.TestCase):\n"
+        "    @classmethod\n"
+        "    def setUpClass(cls): up.append('class')\n"
+        "    def test_a(self): assert up == ['module', 'class'], up\n"
+        "    test_b = test_a\n"
+    )
+    done = command(tmp_path, *args, "test_up")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("PASSED (successes=2)\n")
+
+
+@pytest.mark.parametrize(
     ("args", "wait"),
     [
         ([], "time.sleep(30)"),

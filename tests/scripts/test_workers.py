@@ -316,26 +316,100 @@ def test_if_a_worker_cannot_start_nothing_does(daemon: Daemon) -> None:
             daemon.connect()
 
 
-def test_workers_that_die_soon_are_started_with_pauses(daemon: Daemon) -> None:
-    daemon.write(
-        "app.tac",
-        SERVER + "from reactorlib.internet import reactor\n"
-        "class Dies(service.Service):\n"
-        "    def startService(self):\n"
-        "        super().startService()\n"
-        "        if os.path.exists('die'):\n"
-        "            os._exit(7)\n"
-        "Dies().setServiceParent(application)\n",
-    )
+#: Dies while it starts, if there is a file `die`.
+DIES = (
+    SERVER
+    + """
+class Dies(service.Service):
+    def startService(self):
+        super().startService()
+        if os.path.exists("die"):
+            os._exit(7)
+Dies().setServiceParent(application)
+"""
+)
+
+#: A supervisor that is slow to fork: a worker that dies is dead before it is waited for.
+SLOW_TO_FORK = """
+fork = os.fork
+def slow_fork():
+    pid = fork()
+    if pid and os.path.exists("die"):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+os.fork = slow_fork
+"""
+
+
+@pytest.mark.parametrize("more", ["", SLOW_TO_FORK], ids=["as it comes", "all at once"])
+def test_workers_that_die_soon_are_started_with_pauses(daemon: Daemon, more: str) -> None:
+    """Whether it is heard first that it said nothing, or that it has ended, or both together."""
+    daemon.write("app.tac", DIES + more)
     process = daemon.start("--workers", "1", "-y", "app.tac")
     daemon.write("die", "")
     os.kill(children(process.pid)[0], signal.SIGKILL)
     out = ""
     while "in 0.50 s" not in out:  # within the time that the whole test may take
+        assert process.poll() is None
         out = daemon.out
     assert re.findall(r"starting another in (\S+) s", out) == ["0.00", "0.25", "0.50"]
     assert "has exited with 7" in out
     (daemon.folder / "die").unlink()
+    daemon.ask()
+    assert daemon.end(process) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("more", ["", SLOW_TO_FORK], ids=["as it comes", "all at once"])
+def test_if_workers_die_while_they_start_nothing_does(daemon: Daemon, more: str) -> None:
+    daemon.write("app.tac", DIES + more)
+    daemon.write("die", "")
+    done = daemon.run("-n", "--workers", "3", "-y", "app.tac")
+    assert done.returncode == 1
+    assert done.stderr == "reactord: it ended while it started\n"
+    with pytest.raises(ConnectionRefusedError):
+        daemon.connect()
+
+
+def test_a_worker_that_has_forked_before_it_dies_is_not_waited_for(daemon: Daemon) -> None:
+    """What it forked has its pipe to the supervisor, and keeps that open."""
+    daemon.write(
+        "app.tac",
+        DIES.replace(
+            "            os._exit(7)\n",
+            "            reading, writing = os.pipe()\n"
+            "            if os.fork() == 0:\n"
+            "                fifo = open('fifo')\n"
+            "                os.write(writing, b'x')\n"
+            "                fifo.read()\n"
+            "                os._exit(0)\n"
+            "            os.read(reading, 1)\n"
+            "            os._exit(7)\n",
+        ),
+    )
+    os.mkfifo(daemon.folder / "fifo")
+    daemon.write("die", "")
+    # What is forked reads from it, and so stays until this is closed.
+    fifo = os.open(daemon.folder / "fifo", os.O_RDWR)
+    try:
+        done = daemon.run("-n", "--workers", "1", "-y", "app.tac")
+    finally:
+        os.close(fifo)
+    assert done.returncode == 1
+    assert done.stderr == "reactord: it ended while it started\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(signal.SIGKILL, "SIGKILL"), (signal.SIGRTMIN + 3, f"signal {signal.SIGRTMIN + 3}")],
+)
+def test_how_a_worker_was_killed(daemon: Daemon, number: int, name: str) -> None:
+    """Most of the real-time signals have no name, and end a process all the same."""
+    process = daemon.start("--workers", "1", "-y", "app.tac")
+    (worker,) = children(process.pid)
+    os.kill(worker, number)
+    while "starting another" not in daemon.out:  # within the time that the whole test may take
+        assert process.poll() is None
+    assert f"(process {worker}) was killed by {name}; starting another" in daemon.out
     daemon.ask()
     assert daemon.end(process) == -signal.SIGTERM
 

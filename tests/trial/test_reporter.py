@@ -47,13 +47,21 @@ class Sample(unittest.SynchronousTestCase):
 ALL = ["test_ok", "test_fail", "test_error", "test_skip", "test_todo", "test_done"]
 
 
-class Plain(pyunit.TestCase):
+class Parts:
     __test__ = False  # for pytest
 
-    def test_parts(self) -> None:
+    def test_parts(self: Any) -> None:
         for number in range(4):
             with self.subTest(number=number):
                 self.assertNotIn(number, (1, 3))
+
+
+class Plain(Parts, pyunit.TestCase):
+    """The standard library's."""
+
+
+class Ours(Parts, unittest.SynchronousTestCase):
+    """This library's."""
 
 
 def report(
@@ -182,9 +190,10 @@ def test_times() -> None:
     assert "[OK]\n(1.000 secs)\n" in text
 
 
-def test_parts_of_a_test() -> None:
+@pytest.mark.parametrize("case", [Plain, Ours])
+def test_parts_of_a_test(case: type[pyunit.TestCase]) -> None:
     """Those of `subTest` that fail are told of one by one, and the test has not passed."""
-    told, _ = report(reporter.TreeReporter, ["test_parts"], Plain)
+    told, _ = report(reporter.TreeReporter, ["test_parts"], case)
     assert [test.id().partition(" ")[2] for test, _ in told.failures] == [
         "(number=1)",
         "(number=3)",

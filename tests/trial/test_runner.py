@@ -396,6 +396,27 @@ def test_garbage_is_collected_around_each_test(
     assert done == ["collect", "test", "collect"] * 2
 
 
+@pytest.mark.parametrize("kind", [pyunit.TestCase, unittest.TestCase])
+def test_classes_are_set_up_around_decorated_tests(elsewhere: Path, kind: Any) -> None:
+    done: list[str] = []
+
+    def members(name: str) -> dict[str, Any]:
+        return {
+            "setUpClass": classmethod(lambda cls: done.append(f"{name} up")),
+            "tearDownClass": classmethod(lambda cls: done.append(f"{name} down")),
+            "test_it": lambda self: done.append("test"),
+            "test_too": lambda self: done.append("test"),
+        }
+
+    loader = runner.TestLoader()
+    suite: Any = runner.TestSuite(
+        loader.loadClass(type(name, (kind,), members(name))) for name in ("One", "Two")
+    )
+    result = make(forceGarbageCollection=True).run(suite)
+    assert (result.testsRun, result.wasSuccessful()) == (4, True)
+    assert done == ["One up", "test", "test", "One down", "Two up", "test", "test", "Two down"]
+
+
 @pytest.mark.parametrize("kind", [pyunit.TestCase, unittest.SynchronousTestCase])
 def test_collecting_garbage_brings_up_what_nobody_has_handled(elsewhere: Path, kind: Any) -> None:
     """The Deferred is in a cycle: without collecting, its failure comes up in another test."""

@@ -128,6 +128,164 @@ def test_an_assertion_that_does_not_hold_is_a_failure(kind: type[SynchronousTest
     assert (len(result.failures), result.errors) == (1, [])
 
 
+def parts(told: list[tuple[Any, Any]]) -> list[str]:
+    """What the parts are called that were told of."""
+    return [test.id().partition("test_it ")[2] for test, _ in told]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parts_are_told_of_one_by_one(kind: type[SynchronousTestCase]) -> None:
+    """And a test of which one has failed, or was skipped, has not passed."""
+    seen: list[Any] = []
+
+    class Result(pyunit.TestResult):
+        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+            super().addSubTest(test, subtest, err)
+            seen.append((parts([(subtest, None)])[0], err and err[0]))
+
+        def addSuccess(self, test: Any) -> None:
+            seen.append("success")
+
+    def test_it(case: Any) -> None:
+        for number in range(2):
+            with case.subTest("outer", number=number):
+                with case.subTest(word="inner"):
+                    case.assertEqual(number, 1)
+                with case.subTest():
+                    if number:
+                        raise KeyError(number)
+        with case.subTest("not here"):
+            raise SkipTest("why")
+        with case.subTest("the last"):
+            pass
+
+    def all_pass(case: Any) -> None:
+        with case.subTest("one"):
+            pass
+
+    result = Result()
+    case = type("Case", (kind,), {"test_it": test_it})("test_it")
+    case.run(result)
+    assert parts(result.failures) == ["(word='inner', number=0)"]
+    assert parts(result.errors) == ["(number=1)"]
+    assert [(parts([(test, None)])[0], reason) for test, reason in result.skipped] == [
+        ("[not here]", "why")
+    ]
+    assert "success" not in seen
+    assert seen[-1] == ("[the last]", None)
+    assert result.testsRun == 1
+    seen.clear()
+    type("Case", (kind,), {"test_it": all_pass})("test_it").run(result)
+    assert seen == [("[one]", None), "success"]
+
+
+def test_parts_are_as_the_standard_librarys() -> None:
+    """The same test, run by both: they tell the same of the same parts, in the same order."""
+
+    def told_by(kind: Any) -> list[Any]:
+        seen: list[Any] = []
+
+        class Result(pyunit.TestResult):
+            def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+                seen.append((subtest._subDescription(), err and str(err[1])))
+
+            def addSkip(self, test: Any, reason: str) -> None:
+                seen.append((test._subDescription(), reason))
+
+            def addSuccess(self, test: Any) -> None:
+                seen.append("success")
+
+        def test_it(case: Any) -> None:
+            for number in range(3):
+                with case.subTest(number=number):
+                    with case.subTest("inner", word="x"):
+                        case.assertEqual(number, 1)
+                    with case.subTest("skipped"):
+                        case.skipTest("why")
+                    with case.subTest():
+                        raise KeyError(number)
+                with case.subTest("passes"):
+                    pass
+
+        type("Case", (kind,), {"test_it": test_it})("test_it").run(Result())
+        return seen
+
+    expected = told_by(pyunit.TestCase)
+    assert len(expected) == 12
+    for kind in KINDS:
+        assert told_by(kind) == expected
+
+
+@pytest.mark.parametrize("wait", WAITING[:2])
+def test_parts_of_a_test_that_waits(wait: Callable[[Any], Any]) -> None:
+    async def awaits(case: Any) -> None:
+        for number in range(3):
+            with case.subTest(number=number):
+                await wait(case)
+                case.assertEqual(number, 1)
+
+    @defer.inlineCallbacks
+    def yields(case: Any) -> Any:
+        for number in range(3):
+            with case.subTest(number=number):
+                yield wait(case)
+                case.assertEqual(number, 1)
+
+    for test_it in (awaits, yields):
+        assert parts(run(TestCase, test_it=test_it).failures) == ["(number=0)", "(number=2)"]
+
+
+def test_a_part_that_takes_too_long_ends_the_test() -> None:
+    """What cancels the test is not the part's to take."""
+
+    async def test_it(case: Any) -> None:
+        with case.subTest():
+            await defer.Deferred()
+        raise AssertionError("it went on")
+
+    assert "still running at 0.01 secs" in only_error(run(TestCase, timeout=0.01, test_it=test_it))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_the_first_part_that_fails_ends_the_test(kind: type[SynchronousTestCase]) -> None:
+    class Knows:
+        """A result that knows of no parts."""
+
+        failures = 0
+
+        def startTest(self, test: Any) -> None: ...
+
+        stopTest = startTest
+
+        def addFailure(self, test: Any, err: Any) -> None:
+            self.failures += 1
+
+    seen: list[int] = []
+
+    def test_it(case: Any) -> None:
+        for number in range(3):
+            with case.subTest(number=number):
+                seen.append(number)
+                case.fail()
+
+    members = {"test_it": test_it}
+    result = run(kind, todo="later", **members)
+    assert (len(result.expectedFailures), result.failures, seen) == (1, [], [0])
+    seen.clear()
+    type("Case", (kind,), members)("test_it").run(knows := Knows())
+    assert (knows.failures, seen) == (1, [0])
+    seen.clear()
+    result = pyunit.TestResult()
+    result.failfast = True
+    type("Case", (kind,), members)("test_it").run(result)
+    assert (parts(result.failures), result.errors, seen) == (["(number=0)"], [], [0])
+    assert result.shouldStop
+    seen.clear()
+    with pytest.raises(unittest.FailTest):  # called by hand
+        type("Case", (kind,), members)("test_it").test_it()
+    assert seen == [0]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_skipping(kind: type[SynchronousTestCase]) -> None:
     def skips(case: Any) -> None:
@@ -511,6 +669,35 @@ class AssertionTests(SynchronousTestCase):
             self.assertRaises, KeyError, [].clear
         )
         assert "raised instead of KeyError" in self.fails(self.assertRaises, KeyError, int, "x")
+        nested: Any = (KeyError, (OSError,))
+        assert isinstance(self.assertRaises(nested, {}.__getitem__, "x"), KeyError)
+        assert "(KeyError, (OSError))" in self.fails(self.assertRaises, nested, int)
+
+    def test_nothing_raised_is_not_taken_for_an_exception(self) -> None:
+        """That it fails is an AssertionError as well, which may be what is expected."""
+        for expected in (
+            Exception,
+            BaseException,
+            AssertionError,
+            self.failureException,
+            (ValueError, AssertionError),
+        ):
+            assert "not raised (3 returned)" in self.fails(self.assertRaises, expected, int, 3)
+
+            def early(expected: Any) -> None:
+                with self.assertRaises(expected):
+                    pass
+
+            assert "not raised (None returned)" in self.fails(early, expected)
+
+    def test_what_was_raised_is_not_there_before_the_end(self) -> None:
+        def early() -> None:
+            with self.assertRaises(AssertionError) as caught:
+                assert caught.exception
+
+        assert "raised instead of AssertionError" in self.fails(early)
+        with pytest.raises(AttributeError, match="the block is not over"):
+            assert self.assertRaises(KeyError).exception
 
     def test_the_other_names(self) -> None:
         assert self.assertEqual(1, 1) == self.assertNotEqual(1, 2) == 1
@@ -548,6 +735,8 @@ class WaitingTests(TestCase):
         assert error.args == ("x",)
         with pytest.raises(unittest.FailTest, match="did not catch"):
             await self.assertFailure(defer.succeed(1), KeyError)
+        with pytest.raises(unittest.FailTest, match="did not catch"):
+            await self.assertFailure(defer.succeed(1), Exception)
         with pytest.raises(unittest.FailTest, match="Expected"):
             await self.assertFailure(defer.fail(OSError()), KeyError)
 

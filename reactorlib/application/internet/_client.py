@@ -17,10 +17,11 @@ A service that is started again while it still disconnects begins once that is o
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from zope.interface import directlyProvides, providedBy
@@ -212,10 +213,20 @@ class ClientService(Service):
             return fail(CancelledError("the service is stopped"))
         if failAfterFailures is not None and failAfterFailures < 1:
             raise ValueError(f"failAfterFailures is {failAfterFailures}: 1 or more, or None")
-        waiter = _Waiter(lambda d: self._waiters.remove(d))
+        waiter = _Waiter(self._forget)
         waiter.failures_left = failAfterFailures
         self._waiters.append(waiter)
         return waiter
+
+    def _forget(self, waiter: Deferred[Any]) -> None:
+        """It is cancelled; perhaps by one who is told in the same breath."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def _all_waiters(self) -> Iterator[_Waiter]:
+        """Let go of those who wait, and go through them; not through who is cancelled meanwhile."""
+        waiters, self._waiters = self._waiters, []
+        return (waiter for waiter in waiters if not waiter.called)
 
     def startService(self) -> None:
         """Begin to connect."""
@@ -247,8 +258,7 @@ class ClientService(Service):
         """
         super().stopService(grace)
         self._stopped = True
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
+        for waiter in self._all_waiters():
             waiter.errback(CancelledError("the service was stopped"))
         if self._stopping is None:
             run, self._run = self._run, None
@@ -287,11 +297,16 @@ class ClientService(Service):
         while True:
             try:
                 watched = await self._connect(factory)
-            except Exception as error:
+            except (Exception, CancelledError) as error:
                 # An endpoint fails with what it likes when it is cancelled.
                 if self._stopping is not None:
                     raise CancelledError("the service was stopped") from error
-                failure = Failure()
+                if not isinstance(error, CancelledError):
+                    failure = Failure()
+                elif _is_cancelled():
+                    raise
+                else:
+                    failure = Failure(_cancelled_by_others(error))
                 self._tell_of_failure(failure)
                 failures += 1
                 pause = self._pause(failures)
@@ -302,8 +317,7 @@ class ClientService(Service):
                 await self._close(watched)
                 raise CancelledError("the service was stopped")
             self._current = self._open = watched
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
+            for waiter in self._all_waiters():
                 waiter.callback(watched.protocol)
             try:
                 await self._until_lost(watched)
@@ -366,7 +380,8 @@ class ClientService(Service):
 
     def _tell_of_failure(self, failure: Failure) -> None:
         for waiter in list(self._waiters):
-            if waiter.failures_left is not None:
+            # One who is told may cancel others, or stop the service.
+            if waiter.failures_left is not None and waiter in self._waiters:
                 waiter.failures_left -= 1
                 if waiter.failures_left <= 0:
                     self._waiters.remove(waiter)
@@ -378,6 +393,22 @@ class ClientService(Service):
 
             return reactor
         return self._clock
+
+
+def _is_cancelled() -> bool:
+    """Whether asyncio has cancelled the task that this is called in, as it does at the end."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs, and so none ends
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+def _cancelled_by_others(error: CancelledError) -> ConnectionError:
+    """What an attempt has failed with in which something was cancelled, but not by us."""
+    failed = ConnectionError("the attempt to connect was cancelled, and not by this service")
+    failed.__cause__ = error
+    return failed
 
 
 def _abort(transport: Any) -> None:

@@ -40,6 +40,7 @@ class StreamServerEndpointService(Service):
         self.endpoint = endpoint
         self.factory = factory
         self._waiting: Deferred[Any] | None = None
+        self._starting: list[Deferred[None]] = []  # who waits for that
         self._port: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class StreamServerEndpointService(Service):
         anew: its certificates, say, are read when it is loaded.
         """
         state = {**super().__getstate__(), "_waiting": None, "_port": None}
+        state.pop("_starting", None)
         described = state.pop("_described", None)
         if described is not None and described[0] is self.endpoint:
             state["endpoint"] = None
@@ -58,6 +60,7 @@ class StreamServerEndpointService(Service):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._starting = []
         description = self.__dict__.pop("_description", None)
         if description is not None:
             from reactorlib.internet import reactor
@@ -92,19 +95,30 @@ class StreamServerEndpointService(Service):
 
         Returns:
             a Deferred that fires with None when it listens, and fails with why it
-            does not.
+            does not; then another call tries again.
         """
         super().startService()
         if self._waiting is None:
             self.privilegedStartService()
-        assert self._waiting is not None
+        waiting = self._waiting
+        assert waiting is not None
         started: Deferred[None] = Deferred()
+        starting = self._starting
+        starting.append(started)
+        if len(starting) > 1:
+            return started
 
         def settle(result: Any) -> Any:
-            started.callback(result if isinstance(result, Failure) else None)
-            return None if isinstance(result, Failure) else result
+            failed = isinstance(result, Failure)
+            if failed and self._waiting is waiting:
+                self._waiting = None
+            told = starting.copy()
+            starting.clear()
+            for each in told:
+                each.callback(result if failed else None)
+            return None if failed else result
 
-        self._waiting.addBoth(settle)
+        waiting.addBoth(settle)
         return started
 
     def stopService(self, grace: float | None = None) -> Deferred[Any]:
@@ -121,6 +135,7 @@ class StreamServerEndpointService(Service):
         """
         super().stopService(grace)
         waiting, self._waiting = self._waiting, None
+        self._starting = []
         if waiting is None:
             return succeed(None)
         waiting.cancel()

@@ -8,6 +8,9 @@ all of it happens within the call, as it does for functions that know no Deferre
 
 A collection that is stopped while it starts breaks the starting off, and stops
 those children whose starting had begun.
+
+To start one again, whose start has failed, starts the child that has failed and
+those after it; what runs is let be. One that still starts is waited for.
 """
 
 from __future__ import annotations
@@ -42,10 +45,10 @@ class MultiService(Service):
         self._forget_progress()
 
     def _forget_progress(self) -> None:
-        #: Children whose start has begun, and its Deferred while it goes on.
+        #: Children whose start has begun and not failed, and its Deferred while it goes on.
         self._begun: dict[Any, Deferred[None] | None] = {}
-        #: The start of all that were there when it began, while it goes on.
-        self._starting: Deferred[None] | None = None
+        #: The starts of all that were there when they began, while they go on.
+        self._starting: list[Deferred[None]] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """A saved collection does not run."""
@@ -67,47 +70,51 @@ class MultiService(Service):
 
     def startService(self) -> Deferred[None]:
         """
-        Start the children, in order.
+        Start the children, in order, but for those that have started.
 
         Returns:
             a Deferred that fires with None when all have started. It fails with
-            why one has not; those before it run on until `stopService`.
+            why one has not; those before it run on until `stopService`, and the
+            others can be started by another call.
 
         Raises:
             Exception: one failed at once.
         """
         super().startService()
-        starting = self._starting = ensureDeferred(self._start_children())
+        starting = ensureDeferred(self._start_children())
         if starting.called and isinstance(starting.result, Failure):
             failure = starting.result
             starting.addErrback(lambda _: None)
-            self._starting = None
             failure.raiseException()
-        starting.addBoth(self._have_started)
-        return starting
+        self._starting.append(starting)
+
+        def over(result: Any) -> Any:
+            self._starting.remove(starting)
+            return result
+
+        return starting.addBoth(over)
 
     async def _start_children(self) -> None:
         for service in list(self.services):
-            if service in self.services and service not in self._begun:
-                await self._begin(service, service.startService)
+            if service not in self.services:
+                continue
+            if service not in self._begun:
+                await self._begin(service)
+            elif (begun := self._begun[service]) is not None:
+                await begun
 
-    def _begin(self, service: Any, how: Any) -> Deferred[None]:
-        begun = maybeDeferred(how)
-        if begun.called and not begun.paused:
-            self._begun[service] = None
-            return begun
-        self._begun[service] = begun
+    def _begin(self, service: Any) -> Deferred[None]:
+        begun = self._begun[service] = maybeDeferred(service.startService)
 
-        def started(result: Any) -> Any:
+        def over(result: Any) -> Any:
             if self._begun.get(service) is begun:
-                self._begun[service] = None
+                if isinstance(result, Failure):
+                    del self._begun[service]
+                else:
+                    self._begun[service] = None
             return result
 
-        return begun.addBoth(started)
-
-    def _have_started(self, result: Any) -> Any:
-        self._starting = None
-        return result
+        return begun.addBoth(over)
 
     # -- stopping -------------------------------------------------------------
 
@@ -124,9 +131,10 @@ class MultiService(Service):
             the others have stopped.
         """
         super().stopService(grace)
-        starting, self._starting = self._starting, None
-        if starting is not None:
+        going_on = self._starting.copy()
+        for starting in going_on:
             starting.addErrback(lambda _: None)
+        for starting in going_on:
             starting.cancel()
         stopping = [self._end(service, grace) for service in reversed(self.services)]
         return DeferredList(stopping, consumeErrors=True).addCallback(_judge)
@@ -168,7 +176,7 @@ class MultiService(Service):
         self.services.append(service)
         if self.running:
             service.privilegedStartService()
-            begun = self._begin(service, service.startService)
+            begun = self._begin(service)
             if begun.called and isinstance(begun.result, Failure):
                 failure = begun.result
                 begun.addErrback(lambda _: None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from operator import itemgetter
 from typing import Any, NoReturn
 
 from reactorlib.internet.task import Clock
@@ -71,7 +72,7 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: Clock | None = None, *, jumps: bool = True) -> None:
         self.clock = Clock() if clock is None else clock
         self._jumps = jumps
-        self._settling: list[asyncio.Future[float | None]] = []
+        self._settling: list[tuple[float, asyncio.Future[float | None]]] = []
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -104,7 +105,8 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
         Let that much time pass, and everything that is due meanwhile happen at its moment.
 
         What was ready before comes first; and when it returns, everybody waits for
-        something later.
+        something later. Of several at once, each returns at its own moment; what has moved
+        the clock further meanwhile has the last word.
 
         Raises:
             ValueError: `seconds` is negative.
@@ -113,17 +115,17 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
             raise ValueError(f"time does not run backwards: {seconds!r} seconds")
         end = self.clock.seconds() + seconds
         while True:
-            due = await self._settled()
+            due = await self._settled(end)
             if due is None or due > end:
                 break
             self._move_to(due)
         self._move_to(end)
-        await self._settled()
+        await self._settled(end)
 
-    def _settled(self) -> asyncio.Future[float | None]:
+    def _settled(self, end: float) -> asyncio.Future[float | None]:
         """Wait until nobody has anything to do; when the next timer is due, or None."""
         settled: asyncio.Future[float | None] = self.create_future()
-        self._settling.append(settled)
+        self._settling.append((end, settled))
         return settled
 
     def _idle(self, timeout: float | None) -> None:
@@ -134,11 +136,12 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
         if calls:
             times.append(calls[0].getTime())
         due = max(now, min(times)) if times else None
-        settling = [future for future in self._settling if not future.done()]
-        self._settling.clear()
-        if settling:
-            for future in settling:
-                future.set_result(due)
+        self._settling = [waits for waits in self._settling if not waits[1].done()]
+        if self._settling:
+            # The one that is to go the shortest way; what it finds there comes before the others.
+            first = min(self._settling, key=itemgetter(0))
+            self._settling.remove(first)
+            first[1].set_result(due)
         elif due is None:
             raise RuntimeError(
                 "everything on this ClockEventLoop waits, and no timer is set: "
@@ -153,9 +156,13 @@ class ClockEventLoop(asyncio.SelectorEventLoop):
             )
 
     def _move_to(self, moment: float) -> None:
-        """Move the clock. What a call of its own raises is reported, and the others are made."""
+        """
+        Move the clock, and never back.
+
+        What a call of its own raises is reported, and the others are made.
+        """
         try:
-            self.clock.advance(moment - self.clock.seconds())
+            self.clock.advance(max(0.0, moment - self.clock.seconds()))
         except Exception as exception:
             self.call_exception_handler(
                 {"message": "a call of the clock failed", "exception": exception}

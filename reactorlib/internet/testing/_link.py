@@ -262,9 +262,21 @@ class LinkTransport:
         self.loseConnection()
 
     def _arrives(self, piece: bytes | None) -> None:
-        if not self._peer._aborted:
+        if self._peer._aborted:
+            return
+        if self.connected:
             self._held.append(piece)
             self._deliver()
+        elif piece is not None:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Nobody reads here any more: what has come is answered with a reset."""
+        # RFC 9293 section 3.10.7.1 for a closed end, and RFC 2525 section 2.17 for one that
+        # closes with data that was not read.
+        if not self._aborted:  # which has been one already
+            reset = error.ConnectionLost("the other side has closed and takes no more")
+            self._link.clock.callLater(self._link.latency, self._peer._lost, reset)
 
     def _deliver(self) -> None:
         if self._delivering:
@@ -332,6 +344,8 @@ class LinkTransport:
         self.connected = False
         self.disconnecting = False
         self.disconnected = self._ended = True
+        if any(piece is not None for piece in self._held):
+            self._refuse()
         self._held.clear()
         producer, self._producer = self._producer, None
         if producer is not None:

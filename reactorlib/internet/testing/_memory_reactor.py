@@ -147,13 +147,14 @@ class MemoryReactor:
         connectors: what the `connect...` calls returned, in order.
         triggers: of each event and phase, tuples of a callable and its arguments:
             `triggers["before"]["shutdown"]`.
-        whenRunningHooks: what waits for `run()`, as such tuples.
+        whenRunningHooks: what each `run()` calls, as such tuples.
         hasInstalled, hasRun, hasStopped, hasCrashed: what has been called.
+        running: true within `run()`, and false after `stop()`; None after `crash()`.
     """
 
     def __init__(self) -> None:
         self.hasInstalled = False
-        self.running = False
+        self.running: bool | None = False
         self.hasRun = False
         self.hasStopped = False
         self.hasCrashed = False
@@ -179,22 +180,31 @@ class MemoryReactor:
         self.hasInstalled = True
 
     def run(self) -> None:
-        """Run: call what has waited for that, and return."""
-        if self.running:
-            raise error.ReactorAlreadyRunning("this reactor has been run")
+        """
+        Run: call what `whenRunningHooks` holds, which stays there, and stop.
+
+        Raises:
+            ReactorAlreadyRunning: it runs, or has crashed.
+        """
+        if self.running or self.running is None:
+            raise error.ReactorAlreadyRunning(
+                "this reactor runs" if self.running else "this reactor has crashed"
+            )
         self.running = True
         self.hasRun = True
-        hooks, self.whenRunningHooks = self.whenRunningHooks, []
-        for function, args, kw in hooks:
+        for function, args, kw in self.whenRunningHooks:
             function(*args, **kw)
+        self.stop()
 
     def stop(self) -> None:
-        """Note it."""
+        """Note it; it does not run any more."""
         self.hasStopped = True
+        self.running = False
 
     def crash(self) -> None:
-        """Note it."""
+        """Note it; whether it runs is not known any more."""
         self.hasCrashed = True
+        self.running = None
 
     def resolve(self, name: str, timeout: object = 10) -> Any:
         """Not offered: use `nameResolver`."""
@@ -230,8 +240,8 @@ class MemoryReactor:
             raise ValueError(f"{triggerID!r} is no trigger of this reactor") from None
 
     def callWhenRunning(self, callable: Callable[..., Any], *args: Any, **kw: Any) -> None:
-        """Call at once if `run()` was called; otherwise when it is."""
-        if self.running:
+        """Call at once if it runs, or has run; otherwise whenever it does."""
+        if self.running or self.hasRun:
             callable(*args, **kw)
         else:
             self.whenRunningHooks.append((callable, args, kw))

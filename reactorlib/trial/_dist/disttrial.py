@@ -90,7 +90,7 @@ class DistTrialRunner(TrialRunner):
                 tests = units[worker.unit]
                 try:
                     events = worker.connection.recv()
-                except EOFError:
+                except (EOFError, OSError):  # with what it was sent unread, or half a message
                     del workers[worker.connection]
                     self._tell_death(result, tests, worker.exit_status())
                     start(worker.number)
@@ -136,7 +136,7 @@ def _units(tests: Iterable[Any]) -> list[list[Any]]:
     units: list[list[Any]] = []
     last: object = None
     for test in tests:
-        together = _set_up_together(type(test))
+        together = _set_up_together(test.__class__)  # which is not its type where it is decorated
         if together is not None and together == last:
             units[-1].append(test)
         else:
@@ -176,14 +176,14 @@ class _Worker:
         self.unit = unit
         try:
             self.connection.send(unit)
-        except BrokenPipeError:
+        except ConnectionError:
             pass  # it is dead, which reading from it will tell
 
     def end(self) -> None:
         """Let it end by itself."""
         try:
             self.connection.send(None)
-        except BrokenPipeError:
+        except ConnectionError:
             pass
         self._process.join()
         self.connection.close()
@@ -224,7 +224,7 @@ def _work(
         while True:
             try:
                 unit = connection.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return  # the other process is dead
             if unit is None:
                 return

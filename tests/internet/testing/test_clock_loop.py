@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -116,6 +117,53 @@ def test_advance_lets_everything_happen_at_its_moment() -> None:
             await loop.advance(-1)
 
     run(main, jumps=False)
+
+
+@pytest.mark.parametrize("steps", [(5, 1), (1, 5), (5, 1, 3, 1)], ids=str)
+def test_several_that_advance_at_once_return_in_their_order(steps: tuple[int, ...]) -> None:
+    async def main() -> None:
+        loop, seen = the_loop(), list[Any]()
+
+        async def advances(seconds: int) -> None:
+            await loop.advance(seconds)
+            seen.append((seconds, loop.time()))
+            loop.call_later(0.5, lambda: seen.append(("after", loop.time())))
+
+        loop.call_later(2, lambda: seen.append(("timer", loop.time())))
+        await asyncio.gather(*map(advances, steps))
+        assert loop.time() == 5
+        moments = [when for _, when in seen]
+        assert moments == sorted(moments)
+        expected: list[Any] = [(step, step) for step in steps] + [("timer", 2)]
+        expected += [("after", step + 0.5) for step in steps if step < 5]
+        assert Counter(seen) == Counter(expected)
+
+    run(main, jumps=False)
+
+
+def test_an_advance_that_is_cancelled_holds_up_no_other() -> None:
+    async def main() -> None:
+        loop = the_loop()
+        short = loop.create_task(loop.advance(1))
+        long = loop.create_task(loop.advance(5))
+        await asyncio.sleep(0)
+        short.cancel()
+        await long
+        assert short.cancelled()
+        assert loop.time() == 5
+
+    run(main, jumps=False)
+
+
+@pytest.mark.parametrize("jumps", [True, False])
+def test_a_clock_moved_on_meanwhile_is_not_set_back(jumps: bool) -> None:
+    async def main() -> None:
+        loop = the_loop()
+        loop.clock.callLater(1, loop.clock.advance, 10)
+        await loop.advance(2)
+        assert loop.time() == 11
+
+    run(main, jumps=jumps)
 
 
 def test_a_clock_moved_by_hand_makes_what_is_due_ready() -> None:

@@ -136,6 +136,77 @@ def test_aborting_resets_the_peer() -> None:
     assert reason(server) is error.ConnectionLost
 
 
+def test_what_crosses_a_close_is_answered_with_a_reset() -> None:
+    """RFC 9293 section 3.10.7.1: to a connection that is closed, no data can be sent."""
+    clock, client, server = connected(latency=1)
+    server.transport.write(b"x" * 100_000)
+    drained = server.transport.drain()
+    client.transport.loseConnection()
+    clock.advance(1)  # the end has come, and what was written has arrived at nobody
+    assert reason(client) is error.ConnectionDone
+    assert (server.closed, drained.called) == (0, False)
+    settle(clock)
+    assert clock.seconds() == 2
+    assert reason(server) is error.ConnectionLost
+    assert "has closed" in str(server.closedReason)
+    assert (client.closed, server.closed, client.data) == (1, 1, b"")
+    assert drained.called
+
+
+def test_what_a_paused_end_has_not_taken_is_lost_when_it_closes() -> None:
+    """RFC 2525 section 2.17: the peer is not to believe that it was read."""
+    clock, client, server = connected(latency=1)
+    client.transport.pauseProducing()
+    server.transport.write(b"never read")
+    clock.advance(1)
+    client.transport.loseConnection()
+    settle(clock)
+    assert client.data == b""
+    assert reason(client) is error.ConnectionDone
+    assert reason(server) is error.ConnectionLost
+    assert (client.closed, server.closed) == (1, 1)
+
+
+def test_writing_on_to_a_peer_that_has_closed_ends_in_a_reset() -> None:
+    @implementer(IHalfCloseableProtocol)
+    class Writes(Arrivals):
+        def readConnectionLost(self) -> None:
+            self.transport.write(b"anyone?")
+
+        def writeConnectionLost(self) -> None: ...
+
+    class Producer:
+        stopped = 0
+
+        def pauseProducing(self) -> None: ...
+
+        def resumeProducing(self) -> None: ...
+
+        def stopProducing(self) -> None:
+            self.stopped += 1
+
+    clock, producer = Clock(), Producer()
+    client, server = Arrivals(clock), Writes(clock)
+    Link(clock, latency=1).connect(client, server)
+    server.transport.registerProducer(producer, True)
+    client.transport.loseConnection()
+    settle(clock)
+    assert clock.seconds() == 3
+    assert reason(client) is error.ConnectionDone
+    assert reason(server) is error.ConnectionLost
+    assert (server.closed, producer.stopped) == (1, 1)
+
+
+def test_data_that_crosses_an_abort_changes_nothing() -> None:
+    clock, client, server = connected(latency=1)
+    server.transport.write(b"x")
+    client.transport.abortConnection()
+    settle(clock)
+    assert (clock.seconds(), client.closed, server.closed) == (1, 1, 1)
+    assert reason(client) is error.ConnectionAborted
+    assert "broke the connection off" in str(server.closedReason)
+
+
 def test_half_closing_leaves_the_other_direction_open() -> None:
     @implementer(IHalfCloseableProtocol)
     class Half(Arrivals):

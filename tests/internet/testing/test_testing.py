@@ -179,7 +179,58 @@ def test_a_memory_reactor_with_a_clock() -> None:
     reactor.run()
     reactor.advance(5)
     assert seen == ["running", "later"]
-    with pytest.raises(error.ReactorAlreadyRunning):
+
+
+def test_running_a_memory_reactor_is_calling_its_hooks() -> None:
+    reactor, seen = MemoryReactor(), list[Any]()
+
+    def hook() -> None:
+        seen.append((reactor.running, reactor.hasRun, reactor.hasStopped))
+        reactor.callWhenRunning(seen.append, "at once")
+
+    reactor.callWhenRunning(hook)
+    assert seen == []
+    reactor.run()
+    assert seen == [(True, True, False), "at once"]
+    assert (reactor.running, reactor.hasStopped) == (False, True)
+    reactor.callWhenRunning(seen.append, "after it has run")
+    assert seen.pop() == "after it has run"
+    reactor.run()
+    assert seen[2:] == [(True, True, True), "at once"]
+    assert reactor.whenRunningHooks == [(hook, (), {})]
+
+
+def test_a_memory_reactor_that_a_subclass_does_not_stop_runs_on() -> None:
+    class Runs(MemoryReactor):
+        def stop(self) -> None:
+            self.hasStopped = True
+
+    reactor = Runs()
+    reactor.run()
+    assert reactor.running
+    assert reactor.hasStopped
+
+
+def test_what_a_hook_raises_leaves_a_memory_reactor_running() -> None:
+    reactor = MemoryReactor()
+    reactor.callWhenRunning(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        reactor.run()
+    assert (reactor.running, reactor.hasStopped) == (True, False)
+
+
+def test_stopping_and_crashing_a_memory_reactor() -> None:
+    reactor: Any = MemoryReactor()
+    reactor.running = True
+    reactor.stop()
+    assert (reactor.running, reactor.hasStopped, reactor.hasCrashed) == (False, True, False)
+    reactor.crash()
+    assert (reactor.running, reactor.hasCrashed) == (None, True)
+    with pytest.raises(error.ReactorAlreadyRunning, match="has crashed"):
+        reactor.run()
+    reactor = MemoryReactor()
+    reactor.callWhenRunning(reactor.run)
+    with pytest.raises(error.ReactorAlreadyRunning, match="runs"):
         reactor.run()
 
 

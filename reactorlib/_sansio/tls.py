@@ -132,7 +132,7 @@ class TLSEngine:
         """
         if self.finished:
             return b""
-        self._in.write(data)
+        self._in.write(data)  # after what was given to `precede`
         if not (self.handshake_done or self._shake_hands()):
             return b""
         incoming = self._in
@@ -162,6 +162,15 @@ class TLSEngine:
         except ssl.SSLError as error:
             self._fail(error)
         return b"".join([first, *more]) if more else first
+
+    def precede(self, data: bytes) -> None:
+        """
+        Take ciphertext that came before anything that is given to `receive`.
+
+        It is looked at by the next `receive`, whose data may be b"".
+        """
+        if not self.finished:
+            self._in.write(data)
 
     def eof(self) -> None:
         """The transport ended: the peer can send no more."""

@@ -221,7 +221,8 @@ class Flow:
         return d
 
     def _draining_forget(self, d: Deferred[None]) -> None:
-        self._draining.remove(d)
+        if d in self._draining:  # not while they are being told
+            self._draining.remove(d)
 
     def when_empty(self, call: Callable[[], object]) -> None:
         """

@@ -33,7 +33,8 @@ HANDSHAKE_TIMEOUT = 60.0
 #: from when everything has left.
 SHUTDOWN_TIMEOUT = 5.0
 
-#: How much plaintext may wait for the handshake before the writer is told to pause.
+#: How much plaintext may wait for the handshake, if no other limit is set, before the
+#: writer is told to pause.
 _WAITING_LIMIT = 65536
 
 
@@ -74,6 +75,8 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._held_back = False
         #: Whether the upper protocol has been told to pause writing.
         self._told_choked = False
+        #: How much plaintext may wait before the upper protocol is told to pause writing.
+        self._waiting_limit = _WAITING_LIMIT
         self._unread: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self._error: BaseException | None = None
@@ -93,12 +96,14 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         self._read_on()
         self._send()
         if unread:
+            # uvloop may read on before it calls anything else: what was read first is first.
+            self._engine.precede(unread)
             # Not now: whoever starts TLS may still have something to say.
-            self._loop.call_soon(self._receive_unread, unread, context=self._context)
+            self._loop.call_soon(self._receive_unread, context=self._context)
 
-    def _receive_unread(self, data: bytes) -> None:
-        if not self._told_lost:
-            self.data_received(data)
+    def _receive_unread(self) -> None:
+        if not (self._told_lost or self._engine.finished):
+            self.data_received(b"")
 
     # -- the protocol of the lower transport ----------------------------------
 
@@ -122,6 +127,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         # What was written meanwhile was sent already; this is for TLS's own answers.
         if engine.outgoing.pending or engine.waiting or engine.closing:
             self._send()
+            self._tell_flow()
         if engine.finished:
             if self._closing:
                 self._end()
@@ -200,7 +206,11 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
 
     def _tell_flow(self) -> None:
         """Tell the upper side whether to write on, if that has changed."""
-        choked = self._choked or self._engine.waiting > _WAITING_LIMIT
+        engine = self._engine
+        limit = self._waiting_limit
+        choked = self._choked or engine.waiting > limit
+        if not (choked or limit):
+            choked = engine.closing and not engine.notified  # there is that to be sent
         if choked != self._told_choked:
             self._told_choked = choked
             if choked:
@@ -222,6 +232,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
             self._lower.write(ciphertext)
         if engine.waiting or engine.closing:
             self._send()
+            self._tell_flow()
 
     def _send(self) -> None:
         take, write = self._engine.take, self._lower.write
@@ -305,6 +316,7 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         if unread:
             self._upper.data_received(b"".join(unread))
         self._send()
+        self._tell_flow()
         if self._engine.finished:
             self._finished()
         elif not self._paused:
@@ -327,8 +339,12 @@ class TLSTransport(asyncio.Transport, asyncio.Protocol):
         return self._lower.get_write_buffer_limits()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Those of the lower transport."""
+        """Those of the lower transport, and of the plaintext that waits to be encrypted."""
         self._lower.set_write_buffer_limits(high, low)
+        if high is None:
+            high = _WAITING_LIMIT if low is None else 4 * low  # as asyncio has it
+        self._waiting_limit = high
+        self._tell_flow()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """As asyncio's TLS transports have it, and what the lower one has."""

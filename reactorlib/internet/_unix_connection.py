@@ -15,7 +15,7 @@ from typing import ClassVar
 from zope.interface import classImplements, implementer
 
 from reactorlib.internet._connection import Connection
-from reactorlib.internet._connection._core import PAUSED
+from reactorlib.internet._connection._core import PAUSED, READ_CLOSED, WRITE_CLOSED
 from reactorlib.internet._secure import Secure
 from reactorlib.internet._unix_transport import UNIXTransport
 from reactorlib.internet.interfaces import IFileDescriptorReceiver, ISSLTransport, IUNIXTransport
@@ -38,12 +38,13 @@ class UNIXConnection(Connection):
         Send a duplicate of a file descriptor.
 
         It travels with the next byte written. If the connection is closed before
-        one is, it is lost with `FileDescriptorOverrun`.
+        one is, it is lost with `FileDescriptorOverrun`. It does nothing once the
+        connection, or its writing side, is being closed.
 
         Raises:
             OSError: `descriptor` is not open.
         """
-        if self.disconnecting:
+        if self.disconnecting or self._marks & WRITE_CLOSED:
             return
         self._flush()
         self._with_descriptors().send_descriptor(os.dup(descriptor))
@@ -57,7 +58,9 @@ class UNIXConnection(Connection):
             self._transport = transport
             if self._flow is None or self._flow.streaming:
                 self._send = None
-            transport.begin(b"" if early is None else early.data, bool(self._marks & PAUSED))
+            # After the peer's end there is nothing to read but that end, again.
+            paused = bool(self._marks & (PAUSED | READ_CLOSED))
+            transport.begin(b"" if early is None else early.data, paused)
         return transport
 
     def descriptor_received(self, descriptor: int) -> None:

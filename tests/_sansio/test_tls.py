@@ -279,6 +279,18 @@ def test_what_openssl_cannot_send_now_is_offered_again(sealed: bool) -> None:
 # -- the end -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("cut", [0, 1, 5, 100, -1])
+def test_what_precedes_is_looked_at_first_and_later(cut: int) -> None:
+    client = TLSEngine(CLIENT, server_hostname="example.com")
+    server = TLSEngine(SERVERS[VERSIONS[-1]], server_side=True)
+    hello = client.take()
+    server.precede(hello[:cut])
+    assert not server.take()
+    assert server.receive(hello[cut:]) == b""
+    client.receive(server.take())
+    assert client.handshake_done
+
+
 @versions
 def test_each_side_closes_for_itself(version: ssl.TLSVersion) -> None:
     """RFC 8446 section 6.1: who has closed still reads."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from reactorlib.internet import error, reactor
+from reactorlib.internet._connection._core import READ_CLOSED
 from reactorlib.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from reactorlib.internet.interfaces import ISSLTransport
 
@@ -335,6 +336,44 @@ async def test_a_peer_that_knows_no_half_close_closes(net: Net) -> None:
         assert actor.data == b"answer"
 
 
+async def test_the_peers_end_is_told_once(net: Net) -> None:
+    """Whatever is said of reading afterwards."""
+    async with net(HalfSide(), HalfSide()) as (actor, peer):
+        await settled(actor, peer)
+        peer.transport.loseWriteConnection()
+        await actor.until(lambda: "read lost" in actor.events)
+        actor.transport.pauseProducing()
+        actor.transport.resumeProducing()
+        actor.transport.write(b"answer")
+        assert await peer.received(6) == b"answer"
+        await asyncio.sleep(0)  # what came of resuming would have been seen by now
+        assert actor.events.count("read lost") == 1
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+async def test_the_end_of_writing_waits_for_the_handshake(net: Net, size: int) -> None:
+    if not net.encrypted:
+        pytest.skip("there is no handshake")
+    shaken: list[bool] = []
+
+    def say_all(side: Side) -> None:
+        side.transport.write(BIG[:size])
+        side.transport.loseWriteConnection()
+
+    actor = HalfSide({"write lost": lambda side: shaken.append(side.shaken)})
+    if net.carrier not in LATE_TLS:
+        actor.hooks["made"] = say_all
+    async with net(actor, HalfSide(), early=True) as (_, peer):
+        if net.carrier in LATE_TLS:
+            say_all(actor)
+        await actor.until(lambda: "write lost" in actor.events)
+        assert shaken == [True]
+        await peer.until(lambda: "read lost" in peer.events)
+        assert peer.data == BIG[:size]
+        peer.transport.write(b"answer")
+        assert await actor.received(6) == b"answer"
+
+
 async def test_the_peers_end_leaves_what_is_written(net: Net) -> None:
     """The peer has said that it sends no more; it may read for as long as it likes."""
     async with net(HalfSide(), Side()) as (actor, peer):
@@ -454,6 +493,19 @@ class Push:
         self.calls.append("stop")
 
 
+class Deaf:
+    """Does not listen; the test produces."""
+
+    def pauseProducing(self) -> None:
+        pass
+
+    def resumeProducing(self) -> None:
+        pass
+
+    def stopProducing(self) -> None:
+        pass
+
+
 async def test_a_push_producer_is_paused_and_resumed(net: Net) -> None:
     async with net() as (actor, peer):
         await settled(actor, peer)
@@ -477,6 +529,77 @@ async def test_loseConnection_waits_for_the_producer(net: Net) -> None:
         assert await peer.lost() is ConnectionDone
         assert len(peer.data) == 20 * 65536
         assert await actor.lost() is ConnectionDone
+
+
+@pytest.mark.parametrize("how", ["loseConnection", "loseWriteConnection"])
+@pytest.mark.parametrize("notices", [True, False], ids=["notices", "closes"])
+async def test_the_peers_end_does_not_cut_the_producer_off(
+    net: Net, how: str, notices: bool
+) -> None:
+    """A client may send its request, and the end, and read what comes of it."""
+    async with net(HalfSide() if notices else Side(), HalfSide()) as (actor, peer):
+        await settled(actor, peer)
+        actor.transport.registerProducer(Deaf(), True)
+        getattr(actor.transport, how)()
+        peer.transport.write(b"request")
+        peer.transport.loseWriteConnection()
+        if how == "loseWriteConnection":
+            await actor.received(7)
+        if net.carrier != "pipes":  # where no more is read
+            await turns(lambda: actor.transport._marks & READ_CLOSED)
+        for start in range(0, len(BIG), 65536):
+            actor.transport.write(BIG[start : start + 65536])
+            await asyncio.sleep(0)
+        assert "lost" not in actor.events
+        actor.transport.unregisterProducer()
+        assert await peer.lost() is ConnectionDone
+        assert await actor.lost() is ConnectionDone
+        assert peer.data == BIG
+        assert actor.data == (b"" if how == "loseConnection" else b"request")
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+@pytest.mark.parametrize("paused", [True, False], ids=["paused", "reading"])
+async def test_nothing_is_received_after_loseConnection_while_there_is_a_producer(
+    net: Net, when: str, paused: bool
+) -> None:
+    """Nor does what the peer goes on sending cost it a byte of what is produced."""
+
+    def lose(side: Side) -> None:
+        if paused:
+            side.transport.pauseProducing()
+        side.transport.registerProducer(Deaf(), True)
+        side.transport.loseConnection()
+        side.transport.resumeProducing()  # which is too late
+
+    if when == "at once" and net.carrier in LATE_TLS:
+        pytest.skip("TLS cannot begin on a connection that closes")
+    actor = Side({"made": lose} if when == "at once" else None)
+    async with net(actor, HalfSide()) as (_, peer):
+        if when == "later":
+            await settled(actor, peer)
+            actor.data.clear()
+            lose(actor)
+        peer.transport.write(BIG)
+        peer.transport.loseWriteConnection()
+        if net.carrier != "pipes":  # where no more is read
+            await turns(lambda: actor.transport._marks & READ_CLOSED)
+        actor.transport.write(BIG)
+        actor.transport.unregisterProducer()
+        assert await peer.received(len(BIG)) == BIG
+        assert await actor.lost() is ConnectionDone
+        assert not actor.data
+
+
+async def test_a_producer_is_paused_while_reading_is_paused_from_the_start(net: Net) -> None:
+    async with net(Side({"made": lambda side: side.transport.pauseProducing()})) as (actor, peer):
+        peer.transport.pauseProducing()
+        producer = Push(actor.transport, 200, actor.transport.unregisterProducer)
+        actor.transport.registerProducer(producer, True)
+        await turns(lambda: "pause" in producer.calls)
+        peer.transport.resumeProducing()
+        assert len(await peer.received(200 * 65536)) == 200 * 65536
+        assert producer.calls[:2] == ["pause", "resume"]
 
 
 class Pull:
@@ -611,6 +734,27 @@ async def test_drain_fails_when_the_connection_is_lost(net: Net) -> None:
             await draining
         with pytest.raises(ConnectionAborted):
             await actor.transport.drain()
+
+
+@pytest.mark.parametrize("how", ["drained", "lost"])
+async def test_a_drain_can_be_cancelled_by_another(net: Net, how: str) -> None:
+    async with net() as (actor, peer):
+        await settled(actor, peer)
+        peer.transport.pauseProducing()
+        actor.transport.write(BIG * 4)
+        first, second, third = (actor.transport.drain() for _ in range(3))
+        outcomes: list[Any] = []
+        first.addBoth(lambda _: second.cancel()).addBoth(outcomes.append)
+        second.addBoth(outcomes.append)
+        third.addBoth(outcomes.append)
+        if how == "drained":
+            peer.transport.resumeProducing()
+        else:
+            actor.transport.abortConnection()
+        await turns(lambda: len(outcomes) == 3)
+        assert outcomes[0].check(asyncio.CancelledError)
+        assert outcomes[1] is None
+        assert outcomes[2] is None if how == "drained" else outcomes[2].check(ConnectionAborted)
 
 
 async def test_a_peer_that_does_not_take_the_answers_is_not_read_from(net: Net) -> None:

@@ -38,7 +38,16 @@ from reactorlib.internet.interfaces import IFileDescriptorReceiver
 from reactorlib.internet.protocol import Factory
 from reactorlib.python.lockfile import FilesystemLock
 
-from ._carriers import CLIENT_TLS, SERVER_TLS, Side, _Once, _Serve, open_descriptors, turns
+from ._carriers import (
+    CLIENT_TLS,
+    SERVER_TLS,
+    HalfSide,
+    Side,
+    _Once,
+    _Serve,
+    open_descriptors,
+    turns,
+)
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -748,6 +757,44 @@ async def test_a_producer_goes_on_when_the_first_descriptor_is_sent(
             await taker.received(3 * len(BIG) + 1)
             await turns(lambda: producer.calls.count("resume") == 3)
             assert producer.calls == ["pause", "resume"] * 3
+
+
+class HalfFDSide(FDSide, HalfSide):
+    """One that takes descriptors, and wants to know when each direction ends."""
+
+
+async def test_a_descriptor_after_the_end_of_writing_is_dropped(
+    tmp_path: Path, errors: Any
+) -> None:
+    giver, taker = HalfSide(), HalfFDSide()
+    with a_pipe() as (_, writes):
+        async with joined(giver, taker, tmp_path):
+            giver.transport.loseWriteConnection()
+            await taker.until(lambda: "read lost" in taker.events)
+            giver.transport.sendFileDescriptor(writes)
+            giver.transport.write(b"x")
+            taker.transport.write(b"still to come")
+            assert await giver.received(13) == b"still to come"
+            taker.transport.loseConnection()
+            assert await giver.lost() is ConnectionDone
+            assert not taker.descriptors
+
+
+async def test_a_descriptor_after_the_peers_end_is_sent(tmp_path: Path, errors: Any) -> None:
+    """And the end is told once, though the transport is exchanged."""
+    giver, taker = HalfSide(), HalfFDSide()
+    with a_pipe() as (_, writes):
+        async with joined(giver, taker, tmp_path):
+            taker.transport.loseWriteConnection()
+            await giver.until(lambda: "read lost" in giver.events)
+            giver.transport.sendFileDescriptor(writes)
+            giver.transport.write(b"x")
+            await taker.received(1)
+            assert len(taker.descriptors) == 1
+            giver.transport.loseWriteConnection()
+            assert await taker.lost() is ConnectionDone
+            assert await giver.lost() is ConnectionDone
+            assert giver.events == ["made", "read lost", "write lost", "lost"]
 
 
 # -- programs at the other end ------------------------------------------------

@@ -6,7 +6,15 @@ import socket
 import struct
 
 from reactorlib.internet import error
-from reactorlib.internet._connection._core import READ_CLOSED, WRITE_CLOSED, discard, lost_by
+from reactorlib.internet._connection._core import (
+    HELD_BACK,
+    PAUSED,
+    READ_CLOSED,
+    WRITE_CLOSED,
+    discard,
+    lost_by,
+)
+from reactorlib.internet._connection._in_place import Dropping
 from reactorlib.internet._connection._names import Named
 from reactorlib.internet.interfaces import IHalfCloseableProtocol
 from reactorlib.python.failure import Failure
@@ -26,12 +34,24 @@ class Closing(Named):
         """
         Close once everything written has left. `connectionLost` follows, later.
 
-        While a producer is registered it may still write.
+        While a producer is registered it may still write; nothing is received any more.
         """
         if not self.disconnecting:
             self.disconnecting = True
             if self._flow is None or self._flow.producer is None:
                 self._close()
+            else:
+                self._receive_no_more()
+
+    def _receive_no_more(self) -> None:
+        """Read on, whatever has been said of that, and drop it."""
+        self._early = None
+        Dropping(self, self._transport)
+        waits = self._marks & (PAUSED | HELD_BACK)
+        self._marks &= ~waits
+        if waits and (self.TLS or not self._marks & READ_CLOSED):
+            # asyncio reads in the context of whoever has resumed it.
+            self._context.copy().run(self._transport.resume_reading)
 
     def _close(self) -> None:
         self._flush()

@@ -18,7 +18,8 @@ from reactorlib.internet._connection._core import (
     lost_by,
     raise_interrupt,
 )
-from reactorlib.internet._connection._reading import Early, Reading
+from reactorlib.internet._connection._in_place import Early
+from reactorlib.internet._connection._reading import Reading
 from reactorlib.internet._tls._settings import engine_for
 from reactorlib.internet._tls_transport import TLSTransport
 from reactorlib.internet._turn import flush_dirty
@@ -178,14 +179,18 @@ class Connection(Reading):
         """
         The peer sends no more.
 
-        A protocol that wants to know goes on, unless it had closed its own side;
-        otherwise asyncio closes once what is written has left.
+        A protocol that wants to know goes on, unless it had closed its own side. So does
+        a producer that closing waits for. Otherwise asyncio closes once what is written
+        has left.
         """
         self._marks |= READ_CLOSED
         if not self.disconnecting and IHalfCloseableProtocol.providedBy(self.protocol):
             self._tell("readConnectionLost")
             if not self._marks & WRITE_CLOSED or self._ending is not None:
                 return True  # it goes on, or is over by itself
+        producing = self._flow is not None and self._flow.producer is not None
+        if producing and (self.disconnecting or self._marks & WRITE_CLOSED):
+            return True  # `unregisterProducer` closes
         self.disconnecting = True
         self._send = discard
         return None

@@ -17,7 +17,7 @@ from reactorlib.python.failure import Failure
 
 if TYPE_CHECKING:
     from reactorlib._sansio.tls import TLSEngine
-    from reactorlib.internet._connection._reading import Early
+    from reactorlib.internet._connection._in_place import Early
 
 __all__ = [
     "HELD_BACK",

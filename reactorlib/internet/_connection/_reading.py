@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
-
-from reactorlib.internet._connection._core import HELD_BACK, PAUSED
+from reactorlib.internet._connection._core import HELD_BACK, PAUSED, READ_CLOSED
 from reactorlib.internet._connection._writing import Writing
 from reactorlib.internet._second_names import ReadingNames
 
-if TYPE_CHECKING:
-    from reactorlib.internet._connection._connection import Connection
-
-__all__ = ["Early", "Reading"]
+__all__ = ["Reading"]
 
 
 class Reading(ReadingNames, Writing):
@@ -22,7 +16,7 @@ class Reading(ReadingNames, Writing):
 
     def pauseProducing(self) -> None:
         """Read no more until `resumeProducing`; the peer is held up in the end."""
-        if not self.disconnecting:
+        if not (self.disconnecting or self._marks & READ_CLOSED):
             self._marks |= PAUSED
             self._transport.pause_reading()
 
@@ -46,34 +40,11 @@ class Reading(ReadingNames, Writing):
             self._read_on()
 
     def _read_on(self) -> None:
+        if self._marks & READ_CLOSED and not self.TLS:
+            return  # asyncio would read the peer's end once more
         if not (self._marks & (PAUSED | HELD_BACK) or self.disconnecting):
             self._transport.resume_reading()
 
     def stopProducing(self) -> None:
         """Close, as `loseConnection`."""
         self.loseConnection()
-
-
-class Early(asyncio.Protocol):
-    """
-    Takes the place of a connection that was paused in `connectionMade`.
-
-    uvloop starts to read after that, whatever was said there: what comes is
-    kept until the connection is resumed.
-    """
-
-    def __init__(self, connection: Connection, transport: asyncio.Transport) -> None:
-        self._connection = connection
-        self._transport = transport
-        self.data = b""
-        transport.set_protocol(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.data += data
-        self._transport.pause_reading()
-
-    def eof_received(self) -> bool | None:
-        return self._connection.eof_received()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._connection.connection_lost(exc)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 __all__ = ["FUZZ_SECONDS", "chunkings", "cuttings", "fuzz", "mutate"]
@@ -28,20 +28,19 @@ FUZZ_SECONDS = float(os.environ.get("REACTORLIB_FUZZ_SECONDS", "1"))
 SHORT = 200
 
 
-def chunkings(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, one at a time, and cut in two at every point."""
+def chunkings(data: bytes, points: Iterable[int] | None = None) -> Iterator[list[bytes]]:
+    """The same bytes whole, one at a time, and cut in two at every point, or at some."""
     yield [data]
     yield [data[i : i + 1] for i in range(len(data))]
-    yield from ([data[:i], data[i:]] for i in range(1, len(data)))
+    if points is None:
+        points = range(1, len(data))
+    yield from ([data[:i], data[i:]] for i in points)
 
 
 def cuttings(wire: bytes, rng: random.Random) -> Iterator[list[bytes]]:
     """The same bytes whole, one at a time, cut in two at every point, and at random."""
-    yield [wire]
-    yield [wire[i : i + 1] for i in range(len(wire))]
-    points = range(1, len(wire))
-    for i in points if len(wire) <= SHORT else rng.sample(points, 20):
-        yield [wire[:i], wire[i:]]
+    few = None if len(wire) <= SHORT else rng.sample(range(1, len(wire)), 20)
+    yield from chunkings(wire, few)
     for _ in range(3):
         cuts = sorted(rng.randrange(len(wire) + 1) for _ in range(rng.randrange(1, 10)))
         bounds = zip([0, *cuts], [*cuts, len(wire)], strict=True)

@@ -6,21 +6,19 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from zope.interface import implementer
 
 from reactorlib.internet import _turn, reactor
 from reactorlib.internet.address import IPv4Address
 from reactorlib.internet.defer import Deferred
 from reactorlib.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 from reactorlib.internet.error import UserError
-from reactorlib.internet.interfaces import IHostnameResolver
 from reactorlib.internet.protocol import ClientFactory, Factory, Protocol
 from reactorlib.python.failure import Failure
 
+from ._resolver import Resolver
 from ._uses import LOCAL, soon
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -189,36 +187,13 @@ async def test_an_attempt_made_by_whoever_is_closed_fails(listener: socket.socke
     assert is_user_error(results)
 
 
-@implementer(IHostnameResolver)
-class Several:
-    """Every name has so many addresses, all the same."""
-
-    def __init__(self, times: int, port: int) -> None:
-        self.addresses = [IPv4Address("TCP", LOCAL, port)] * times
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        resolution = SimpleNamespace(name=hostName, cancel=lambda: None)
-        resolutionReceiver.resolutionBegan(resolution)
-        for address in self.addresses:
-            resolutionReceiver.addressResolved(address)
-        resolutionReceiver.resolutionComplete()
-        return resolution
-
-
 @pytest.mark.parametrize("times", [2, 12])
 async def test_a_name_whose_next_address_would_be_tried_fails(times: int, full: int) -> None:
     """Its next address is tried when one has failed, and so each has to."""
     results: list[Any] = []
     before = reactor.nameResolver
     async with reactor:
-        reactor.installNameResolver(Several(times, full))
+        reactor.installNameResolver(Resolver(*[IPv4Address("TCP", LOCAL, full)] * times))
         endpoint = HostnameEndpoint(reactor, "example.invalid", 80, attemptDelay=1000)
         endpoint.connect(Factory[Any].forProtocol(Protocol)).addBoth(results.append)
         await turns(5)

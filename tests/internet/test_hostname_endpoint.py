@@ -24,13 +24,11 @@ from reactorlib.internet.endpoints import (
 )
 from reactorlib.internet.endpoints._hostname import _SimpleHostnameResolver
 from reactorlib.internet.endpoints._race import interleaved
-from reactorlib.internet.interfaces import (
-    IHostnameResolver,
-    IHostResolution,
-    IReactorPluggableNameResolver,
-)
+from reactorlib.internet.interfaces import IReactorPluggableNameResolver
 from reactorlib.internet.protocol import Factory, Protocol
 from reactorlib.internet.task import Clock
+
+from ._resolver import Resolver
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -75,49 +73,6 @@ class Connector:
         protocol = self.factory.buildProtocol(self.getDestination())
         protocol.makeConnection(object())
         return protocol
-
-
-@implementer(IHostResolution)
-class Search:
-    def __init__(self, name: str) -> None:
-        self.name, self.cancelled = name, False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-@implementer(IHostnameResolver)
-class Resolver:
-    """Knows the addresses of all hosts; of none before `answer`, if it waits."""
-
-    def __init__(self, *addresses: Any, waits: bool = False) -> None:
-        self.addresses = addresses
-        self.waits = waits
-        self.asked: list[Any] = []
-        self.searches: list[Search] = []
-
-    def resolveHostName(
-        self,
-        resolutionReceiver: Any,
-        hostName: str,
-        portNumber: int = 0,
-        addressTypes: Any = None,
-        transportSemantics: str = "TCP",
-    ) -> Any:
-        self.asked.append((hostName, portNumber, addressTypes))
-        search = Search(hostName)
-        self.searches.append(search)
-        resolutionReceiver.resolutionBegan(search)
-
-        def answer() -> None:
-            for address in self.addresses:
-                resolutionReceiver.addressResolved(address)
-            resolutionReceiver.resolutionComplete()
-
-        self.answer = answer
-        if not self.waits:
-            answer()
-        return search
 
 
 @implementer(IReactorPluggableNameResolver)
